@@ -1,0 +1,120 @@
+"""One way to report a measurement: a table on the terminal and a JSON file with the machine beside the numbers.
+
+Every script in this folder is run as `python benchmarks/NAME.py` and ends with `write_results("NAME", rows, notes)`.
+A figure without the hardware, the date and the versions that it was measured with is worth nothing a year later, so they
+are always written.
+"""
+
+import json
+import os
+import platform
+import time
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime
+from importlib import metadata
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+RESULTS = Path(__file__).parent / "results"
+PACKAGES = ("s2hand", "torch", "numpy", "numba", "opencv-python-headless", "pyarrow", "h5py")
+
+Value = str | int | float | bool | None
+
+
+def write_results(
+    name: str,
+    rows: Sequence[Mapping[str, Value]],
+    notes: str = "",
+    folder: Path = RESULTS,
+) -> Path:
+    """Print rows as a table and write them with date, hardware and versions to FOLDER/NAME.json.
+
+    Every row is one measurement: a flat mapping from column name (with its unit, `time_ms`) to a value. Rows may have
+    different columns. Replaces an earlier file of that name; git keeps the history. Returns the file's path.
+    """
+    if not rows:
+        raise ValueError(f"benchmark {name!r}: expected at least one row, found none")
+    columns = list(dict.fromkeys(column for row in rows for column in row))
+    table = Table(*columns, title=name)
+    for row in rows:
+        table.add_row(*(_cell(row.get(column)) for column in columns))
+    Console().print(table)
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / f"{name}.json"
+    report = {
+        "name": name,
+        "date": datetime.now(UTC).isoformat(timespec="seconds"),
+        "hardware": hardware(),
+        "versions": versions(),
+        "notes": notes,
+        "rows": [dict(row) for row in rows],
+    }
+    temporary = path.with_suffix(".json.tmp")
+    temporary.write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
+    os.replace(temporary, path)
+    return path
+
+
+def hardware() -> dict[str, Value]:
+    """The processor, its cores that this process may use, the memory in GiB and the GPU, if torch sees one."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    return {
+        "cpu": _cpu_name(),
+        "cores": cores,
+        "memory_gib": _memory_gib(),
+        "gpu": _gpu_name(),
+        "system": f"{platform.system()} {platform.machine()}",
+    }
+
+
+def versions() -> dict[str, Value]:
+    """Python and those of PACKAGES that are installed."""
+    found: dict[str, Value] = {"python": platform.python_version()}
+    for package in PACKAGES:
+        try:
+            found[package] = metadata.version(package)
+        except metadata.PackageNotFoundError:
+            continue
+    return found
+
+
+def median_ms(call: Callable[[], object], repeats: int = 20, warm_up: int = 3) -> float:
+    """Median wall time in milliseconds of `call` over `repeats`, after `warm_up` calls that do not count."""
+    for _ in range(warm_up):
+        call()
+    times = []
+    for _ in range(repeats):
+        start = time.perf_counter()
+        call()
+        times.append(time.perf_counter() - start)
+    return 1000.0 * sorted(times)[len(times) // 2]
+
+
+def _cell(value: Value) -> str:
+    return "" if value is None else f"{value:.4g}" if isinstance(value, float) else str(value)
+
+
+def _cpu_name() -> str:
+    info = Path("/proc/cpuinfo")
+    if info.exists():
+        for line in info.read_text(encoding="utf-8").splitlines():
+            if line.startswith("model name"):
+                return line.split(":", 1)[1].strip()
+    return platform.processor() or platform.machine()
+
+
+def _memory_gib() -> float | None:
+    try:
+        return round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30, 1)
+    except (ValueError, OSError, AttributeError):
+        return None
+
+
+def _gpu_name() -> str | None:
+    try:
+        import torch
+    except ImportError:
+        return None
+    return torch.cuda.get_device_name() if torch.cuda.is_available() else None
