@@ -1,8 +1,8 @@
-"""One way to report a measurement: a table on the terminal and a JSON file with the machine beside the numbers.
+"""One way to report a measurement: a table on the terminal and a JSON file with the machine beside it.
 
-Every script in this folder is run as `python benchmarks/NAME.py` and ends with `write_results("NAME", rows, notes)`.
-A figure without the hardware, the date and the versions that it was measured with is worth nothing a year later, so they
-are always written.
+Every script in this folder is run as `python benchmarks/NAME.py` and ends with
+`write_results("NAME", rows, notes)`. A figure without the hardware, the date and the versions that it was
+measured with is worth nothing a year later, so they are always written.
 """
 
 import json
@@ -31,8 +31,9 @@ def write_results(
 ) -> Path:
     """Print rows as a table and write them with date, hardware and versions to FOLDER/NAME.json.
 
-    Every row is one measurement: a flat mapping from column name (with its unit, `time_ms`) to a value. Rows may have
-    different columns. Replaces an earlier file of that name; git keeps the history. Returns the file's path.
+    Every row is one measurement: a flat mapping from column name (with its unit, `time_ms`) to a value.
+    Rows may have different columns. Replaces an earlier file of that name; git keeps the history. Returns
+    the file's path.
     """
     if not rows:
         raise ValueError(f"benchmark {name!r}: expected at least one row, found none")
@@ -58,7 +59,7 @@ def write_results(
 
 
 def hardware() -> dict[str, Value]:
-    """The processor, its cores that this process may use, the memory in GiB and the GPU, if torch sees one."""
+    """The processor, the cores that this process may use, memory in GiB, and the GPU if torch sees one."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     return {
         "cpu": _cpu_name(),
