@@ -1,0 +1,97 @@
+"""Files that are never half-written, and digests that tell one content from another."""
+
+import hashlib
+import json
+import os
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+PARTIAL_SUFFIX = ".partial"
+"""How the name of a file ends that is still being written. It also begins with a dot."""
+
+_BLOCK = 1 << 20
+
+
+class DataError(ValueError):
+    """A file or folder is not what was expected; the message is one line for the user."""
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """Yield a temporary path beside `path`; put it in place when the block ends well, else remove it.
+
+    The file is on disk (fsync) before the rename, so that after a crash or a kill `path` holds the old
+    content, the new content or nothing, but never a part. A killed process leaves its temporary file behind:
+    `remove_partial_files` finds it. The folder must exist.
+    """
+    path = Path(path)
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}{PARTIAL_SUFFIX}")
+    try:
+        yield temporary
+        _flush(temporary)
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+    _flush(path.parent)
+
+
+def _flush(path: Path) -> None:
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def remove_partial_files(folder: Path) -> list[str]:
+    """Remove what killed writers left in `folder`, not below it; return the names.
+
+    Call it only while nobody writes into the folder.
+    """
+    leftovers = sorted(Path(folder).glob(f".*{PARTIAL_SUFFIX}"))
+    for leftover in leftovers:
+        leftover.unlink(missing_ok=True)
+    return [leftover.name for leftover in leftovers]
+
+
+def sha256_file(path: Path) -> str:
+    """SHA-256 of a file's bytes, in hex."""
+    state = hashlib.sha256()
+    with open(path, "rb") as file:
+        while block := file.read(_BLOCK):
+            state.update(block)
+    return state.hexdigest()
+
+
+def sha256_bytes(data: bytes) -> str:
+    """SHA-256 of bytes in memory, in hex."""
+    return hashlib.sha256(data).hexdigest()
+
+
+def digest(value: Any) -> str:
+    """SHA-256, in hex, of a JSON-able value; the order of an object's keys does not matter."""
+    text = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+    return sha256_bytes(text.encode("utf-8", "surrogatepass"))
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Write a JSON-able value, readable and atomically. NaN is refused: it is not JSON."""
+    text = json.dumps(value, indent=1, ensure_ascii=False, allow_nan=False)
+    with replacing(path) as temporary:
+        temporary.write_text(text + "\n", encoding="utf-8")
+
+
+def read_json(path: Path) -> Any:
+    """Read a JSON file; a missing, unreadable or broken one raises `DataError` that names it."""
+    path = Path(path)
+    try:
+        return json.loads(path.read_bytes())
+    except FileNotFoundError:
+        raise DataError(f"{path}: no such file") from None
+    except OSError as error:
+        raise DataError(f"{path}: can't be read: {error.strerror}") from error
+    except (UnicodeDecodeError, json.JSONDecodeError) as error:
+        raise DataError(f"{path}: not valid JSON ({error}); restore the file") from error
