@@ -1,0 +1,114 @@
+"""The network's maps of all scales to one average map per joint at the image's size, and its smoothed form.
+
+The original enlarges each map eightfold (cubic), cuts the padding, resizes to the image (cubic), averages the
+scales and smooths with a Gaussian. All of it is linear and works on rows and columns apart, so that each
+scale s has two small matrices, and
+
+    average  = sum_s  R_s M_s C_s^T        smoothed = sum_s (G R_s) M_s (G C_s)^T
+
+with M_s the map, R_s [H, h_s] and C_s [W, w_s] the two resizes of rows and columns in one, and G the
+Gaussian. The step by step form is `s2hand.detect.reference.merge_maps`; tests compare the two.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from s2hand.detect.openpose import STRIDE
+from s2hand.detect.pyramid import Level
+from torch import Tensor
+
+SIGMA = 3.0  # pixels of the image
+TRUNCATE = 4.0  # standard deviations at which the kernel ends, scipy's default
+CUBIC = -0.75  # OpenCV's parameter of the cubic kernel
+
+Matrix = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Merger:
+    """The matrices of one image size on one device, the scales side by side."""
+
+    rows: tuple[Tensor, ...]  # per scale [H, h_s]
+    columns: tuple[Tensor, ...]  # per scale [W, w_s]
+    smooth_rows: tuple[Tensor, ...]
+    smooth_columns: tuple[Tensor, ...]
+
+    def average(self, maps: Sequence[Tensor]) -> Tensor:
+        """Enlarge maps [N, h_s, w_s], one tensor per scale, and average the scales: [N, H, W]."""
+        return _separable(self.rows, self.columns, maps)
+
+    def smooth(self, maps: Sequence[Tensor]) -> Tensor:
+        """Compute the Gaussian of `average(maps)`, not from it but from the small maps: [N, H, W]."""
+        return _separable(self.smooth_rows, self.smooth_columns, maps)
+
+
+def make_merger(levels: Sequence[Level], device: torch.device) -> Merger:
+    """Collect the matrices for images of one size; they are kept, since a data set has few sizes."""
+    return _cached_merger(tuple(levels), device)
+
+
+@lru_cache(maxsize=32)
+def _cached_merger(levels: tuple[Level, ...], device: torch.device) -> Merger:
+    height, width = levels[0].image
+    rows = [enlarging(level.cells[0], level.resized[0], height) / len(levels) for level in levels]
+    columns = [enlarging(level.cells[1], level.resized[1], width) for level in levels]
+    blur_rows, blur_columns = gaussian(height), gaussian(width)
+
+    def on_device(matrices: list[Matrix]) -> tuple[Tensor, ...]:
+        return tuple(torch.from_numpy(matrix).float().to(device) for matrix in matrices)
+
+    return Merger(
+        on_device(rows),
+        on_device(columns),
+        on_device([blur_rows @ matrix for matrix in rows]),
+        on_device([blur_columns @ matrix for matrix in columns]),
+    )
+
+
+def enlarging(cells: int, resized: int, size: int) -> Matrix:
+    """Matrix [size, cells] of one axis: eightfold, cut to the resized image, then to the image's size."""
+    return cubic(resized, size, resized / size) @ cubic(cells, cells * STRIDE, 1 / STRIDE)[:resized]
+
+
+def cubic(source: int, target: int, step: float) -> Matrix:
+    """Matrix [target, source] of OpenCV's cubic resize of one axis; `step` is source pixels per target pixel.
+
+    Pixel centres are at i + 0.5, and the border pixel repeats outwards.
+    """
+    position = (np.arange(target) + 0.5) * step - 0.5
+    first = np.floor(position).astype(np.int64) - 1
+    matrix = np.zeros((target, source))
+    for tap in range(4):
+        index = np.clip(first + tap, 0, source - 1)
+        np.add.at(matrix, (np.arange(target), index), _cubic_kernel(position - (first + tap)))
+    return matrix
+
+
+def gaussian(size: int, sigma: float = SIGMA) -> Matrix:
+    """Matrix [size, size] of SciPy's Gaussian of one axis: the signal is mirrored at its two ends."""
+    radius = int(TRUNCATE * sigma + 0.5)
+    offsets = np.arange(-radius, radius + 1)
+    kernel = np.exp(-0.5 * (offsets / sigma) ** 2)
+    index = (np.arange(size)[:, None] + offsets[None, :]) % (2 * size)
+    index = np.where(index < size, index, 2 * size - 1 - index)
+    matrix = np.zeros((size, size))
+    np.add.at(matrix, (np.arange(size)[:, None], index), kernel / kernel.sum())
+    return matrix
+
+
+def _cubic_kernel(distance: Matrix) -> Matrix:
+    """Weigh a sample at a signed distance of up to two source pixels (Keys' kernel)."""
+    x = np.abs(distance)
+    near = ((CUBIC + 2) * x - (CUBIC + 3)) * x * x + 1
+    far = ((CUBIC * x - 5 * CUBIC) * x + 8 * CUBIC) * x - 4 * CUBIC
+    return np.where(x <= 1, near, np.where(x < 2, far, 0.0))
+
+
+def _separable(rows: Sequence[Tensor], columns: Sequence[Tensor], maps: Sequence[Tensor]) -> Tensor:
+    """Sum rows_s @ maps_s @ columns_s^T over the scales, as one product over the rows of all scales."""
+    widened = [maps_s @ columns_s.T for maps_s, columns_s in zip(maps, columns, strict=True)]
+    return torch.cat(list(rows), dim=1) @ torch.cat(widened, dim=1)

@@ -1,0 +1,58 @@
+"""Readable twins of the fast paths: the steps of OpenPose's hand estimation one by one, as published.
+
+Slow, in OpenCV and SciPy, and used by tests and benchmarks only: `heatmaps.Merger` and `peaks.find_peaks`
+must agree with these.
+"""
+
+from collections.abc import Sequence
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from s2hand.detect.heatmaps import SIGMA
+from s2hand.detect.openpose import STRIDE
+from s2hand.detect.peaks import Peaks
+from s2hand.detect.pyramid import Level
+from scipy.ndimage import gaussian_filter, label
+
+EIGHT_NEIGHBOURS = np.ones((3, 3), np.uint8)
+
+
+def merge_maps(
+    maps: Sequence[NDArray[np.float32]],  # per scale [N, h_s, w_s]
+    levels: Sequence[Level],
+) -> NDArray[np.float64]:  # [N, H, W]
+    """Enlarge each scale's maps, cut the padding, resize to the image, average."""
+    height, width = levels[0].image
+    total = np.zeros((len(maps[0]), height, width))
+    for maps_s, level in zip(maps, levels, strict=True):
+        for target, small in zip(total, maps_s, strict=True):
+            large = cv2.resize(small, None, fx=STRIDE, fy=STRIDE, interpolation=cv2.INTER_CUBIC)
+            cut = large[: level.resized[0], : level.resized[1]]
+            target += cv2.resize(cut, (width, height), interpolation=cv2.INTER_CUBIC) / len(levels)
+    return total
+
+
+def smooth_maps(average: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Smooth each map [N, H, W] with the Gaussian of `heatmaps.SIGMA` pixels."""
+    return np.stack([gaussian_filter(one, sigma=SIGMA) for one in average])
+
+
+def find_peaks(
+    average: NDArray[np.float64],  # [N, H, W]
+    smoothed: NDArray[np.float64],  # [N, H, W]
+    threshold: float,
+) -> Peaks:
+    """Label the components, keep the one with the largest sum, take its maximum."""
+    xy = np.full((len(average), 2), -1, np.int64)
+    value = np.zeros(len(average), np.float32)
+    for n, (one, smooth) in enumerate(zip(average, smoothed, strict=True)):
+        labels, count = label(smooth > threshold, structure=EIGHT_NEIGHBOURS)
+        if count == 0:
+            continue
+        sums = [one[labels == component].sum() for component in range(1, count + 1)]
+        kept = np.where(labels == 1 + int(np.argmax(sums)), one, 0.0)
+        row, column = np.unravel_index(np.argmax(kept), kept.shape)
+        if kept[row, column] > 0:
+            xy[n], value[n] = (column, row), kept[row, column]
+    return Peaks(xy, value)
