@@ -1,0 +1,1 @@
+"""Meshes to images: z-buffer, light and colour, at a pinhole camera."""
