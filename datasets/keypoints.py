@@ -1,0 +1,84 @@
+"""Read the keypoints of a finished detection run: as a table, or as arrays."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from numpy.typing import NDArray
+from s2hand.datasets.files import DataError, sha256_file
+from s2hand.datasets.manifest import Shard, read_manifest, shard_names
+from s2hand.datasets.rows import SCHEMA, HandRow, Provenance, check_schema, keypoints_problem
+from s2hand.datasets.skeleton import JOINT_COUNT
+
+__all__ = ["SCHEMA", "HandRow", "KeypointArrays", "Provenance", "read_keypoints", "to_arrays"]
+
+
+def read_keypoints(folder: str | Path) -> pa.Table:
+    """Read all keypoints of a finished detection run as one table; its schema's metadata is the provenance.
+
+    Raises:
+        DataError: the run is not complete, or a shard is missing, altered or of another kind.
+    """
+    folder = Path(folder)
+    manifest = read_manifest(folder)
+    surplus = sorted(shard_names(folder) - {shard.name for shard in manifest.shards})
+    if surplus:
+        raise DataError(f"{folder / surplus[0]}: not in the manifest; remove it or run detection again")
+    schema = SCHEMA.with_metadata(manifest.provenance.as_metadata())
+    tables = [_read_shard(folder, shard).cast(schema) for shard in manifest.shards]
+    table = pa.concat_tables([schema.empty_table(), *tables])
+    problem = keypoints_problem(to_arrays(table).keypoints)
+    if problem is not None:
+        raise DataError(f"{folder}: not a table of keypoints: {problem}; run detection again")
+    return table
+
+
+def _read_shard(folder: Path, shard: Shard) -> pa.Table:
+    path = folder / shard.name
+    if not path.is_file():
+        raise DataError(f"{path}: is in the manifest but missing; run detection again")
+    if sha256_file(path) != shard.sha256:
+        raise DataError(f"{path}: was altered after the run ended; run detection again")
+    try:
+        table = pq.read_table(path)
+    except (pa.ArrowException, OSError) as error:
+        raise DataError(f"{path}: not a Parquet file ({error}); run detection again") from error
+    check_schema(table.schema, path)
+    if table.num_rows != shard.rows:
+        raise DataError(f"{path}: expected {shard.rows} rows, found {table.num_rows}; run detection again")
+    return table
+
+
+@dataclass(frozen=True, eq=False)
+class KeypointArrays:
+    """A keypoint table as NumPy arrays, N rows."""
+
+    images: list[str]  # N
+    sha256: list[str]  # N
+    hands: list[str]  # N, right or left
+    hand_index: NDArray[np.int16]  # [N]
+    sizes: NDArray[np.int32]  # [N, 2] width, height
+    boxes: NDArray[np.float32]  # [N, 4] x, y, w, h
+    keypoints: NDArray[np.float32]  # [N, 21, 3] x, y, confidence
+
+
+def to_arrays(table: pa.Table) -> KeypointArrays:
+    """Return a keypoint table's columns as arrays (copies, writable)."""
+    table = table.combine_chunks()
+
+    def lists(name: str, *shape: int) -> NDArray[np.float32]:
+        chunks = [chunk.flatten().to_numpy(zero_copy_only=False) for chunk in table[name].chunks]
+        joined: NDArray[np.float32] = np.concatenate([*chunks, np.empty(0, np.float32)])
+        return joined.reshape(-1, *shape)
+
+    return KeypointArrays(
+        images=table["image"].to_pylist(),
+        sha256=table["sha256"].to_pylist(),
+        hands=table["hand"].to_pylist(),
+        hand_index=np.array(table["hand_index"].to_numpy(), np.int16),
+        sizes=np.stack([table["width"].to_numpy(), table["height"].to_numpy()], axis=1).astype(np.int32),
+        boxes=lists("box", 4),
+        keypoints=lists("keypoints", JOINT_COUNT, 3),
+    )
