@@ -2,19 +2,16 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
-from s2hand.datasets.skeleton import JOINT_NAMES
-
-Hand = Literal["right", "left"]
-JOINTS = len(JOINT_NAMES)
+from s2hand.datasets.skeleton import JOINT_COUNT
 
 
 @dataclass(frozen=True)
 class Detection:
-    """The 21 keypoints of one hand, in the order of `JOINT_NAMES`.
+    """The 21 keypoints of one hand, in the order of `skeleton.JOINT_NAMES`.
 
     Pixels are continuous: the centre of the image's first pixel is (0.5, 0.5). A joint that was not found has
     confidence 0 and NaN coordinates.
@@ -24,9 +21,9 @@ class Detection:
     confidence: NDArray[np.float32]  # [21] in [0, 1]
 
     def __post_init__(self) -> None:
-        if self.xy.shape != (JOINTS, 2) or self.confidence.shape != (JOINTS,):
+        if self.xy.shape != (JOINT_COUNT, 2) or self.confidence.shape != (JOINT_COUNT,):
             raise ValueError(
-                f"Detection: expected xy {(JOINTS, 2)} and confidence {(JOINTS,)}, "
+                f"Detection: expected xy {(JOINT_COUNT, 2)} and confidence {(JOINT_COUNT,)}, "
                 f"found {self.xy.shape} and {self.confidence.shape}"
             )
         if not np.all((self.confidence >= 0) & (self.confidence <= 1)):

@@ -1,0 +1,138 @@
+"""`HandDetector`: keypoints of the hand in each image, whatever the network behind it.
+
+Each image is one hand. A right hand is what the networks know; for a left one the image is mirrored before
+and the keypoints are mirrored back after, here and nowhere else.
+"""
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from s2hand.datasets.cameras import mirror_image, mirror_points_px
+from s2hand.datasets.records import HANDS, Hand
+from s2hand.detect.detection import Detection, KeypointEstimator
+from s2hand.detect.openpose_estimator import OpenPoseEstimator
+from s2hand.detect.peaks import Variant
+from s2hand.detect.pyramid import SCALES
+from s2hand.detect.weights import SLIM, read_weights
+
+__all__ = ["Detection", "HandDetector", "KeypointEstimator", "image_problem", "load_estimator"]
+
+MAX_ASPECT = 16  # longer side over shorter; beyond it, an image is no picture of a hand
+
+
+class HandDetector:
+    """Detects one hand per image.
+
+    >>> detector = HandDetector.load("slim")
+    >>> hand = detector.detect([image])[0]      # image [H, W, 3] uint8 RGB
+    >>> hand.xy, hand.confidence                # [21, 2] pixels, [21]
+    """
+
+    def __init__(self, estimator: KeypointEstimator, batch_size: int | None = None) -> None:
+        self.estimator = estimator
+        self.batch_size = batch_size or estimator.batch_size
+
+    @classmethod
+    def load(
+        cls,
+        source: str | Path = SLIM,
+        device: str = "cpu",
+        *,
+        scales: Sequence[float] = SCALES,
+        variant: Variant = "openpose",
+        batch_size: int | None = None,
+    ) -> "HandDetector":
+        """Load a detector.
+
+        source: `slim` for the packaged weights, or the path of a weight file; its content tells the network.
+        device: `cpu`, `cuda`, `cuda:1`, ..., or `auto` for the GPU if there is one.
+        scales, variant: of the OpenPose network only; see `pyramid` and `peaks`.
+        batch_size: images per call of the network; by default what suits network and device.
+
+        Raises ValueError for a weight file that is none and for a device that is not there.
+        """
+        return cls(load_estimator(source, find_device(device), scales, variant), batch_size)
+
+    @property
+    def parameters(self) -> Mapping[str, object]:
+        """Return the settings that change the results, JSON-able."""
+        return self.estimator.parameters
+
+    def detect(
+        self,
+        images: Sequence[NDArray[np.uint8]],  # each [H, W, 3] RGB, of any sizes
+        hand: Hand = "right",
+    ) -> list[Detection]:
+        """Detect the hand in each image, in order; all are right hands, or all are left ones."""
+        if hand not in HANDS:
+            raise ValueError(f"hand: expected right or left, found {hand!r}")
+        for index, image in enumerate(images):
+            problem = image_problem(image)
+            if problem:
+                raise ValueError(f"images[{index}]: {problem}")
+        if hand == "right":
+            return self._detect_right(images)
+        mirrored = self._detect_right([mirror_image(image) for image in images])
+        return [
+            replace(one, xy=mirror_points_px(one.xy, image.shape[1]).astype(np.float32))
+            for one, image in zip(mirrored, images, strict=True)
+        ]
+
+    def _detect_right(self, images: Sequence[NDArray[np.uint8]]) -> list[Detection]:
+        """Hand the images over in batches of one size, and put the answers back in order."""
+        by_size: dict[tuple[int, ...], list[int]] = defaultdict(list)
+        for index, image in enumerate(images):
+            by_size[image.shape].append(index)
+        found: dict[int, Detection] = {}
+        for indices in by_size.values():
+            for first in range(0, len(indices), self.batch_size):
+                batch = indices[first : first + self.batch_size]
+                answers = self.estimator.estimate([np.ascontiguousarray(images[index]) for index in batch])
+                found.update(zip(batch, answers, strict=True))
+        return [found[index] for index in range(len(images))]
+
+
+def load_estimator(
+    source: str | Path, device: torch.device, scales: Sequence[float], variant: Variant
+) -> KeypointEstimator:
+    """Read a weight file and build the network that its content belongs to."""
+    weights = read_weights(source)
+    if weights.kind == "openpose-hand":
+        return OpenPoseEstimator.from_weights(weights, device, scales, variant)
+    from s2hand.detect.slim_estimator import SlimEstimator
+
+    return SlimEstimator.from_weights(weights, device)
+
+
+def find_device(name: str) -> torch.device:
+    """Return the device of that name (`auto`: the GPU if there is one); ValueError if it is not there."""
+    if name == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        device = torch.device(name)
+    except RuntimeError as error:
+        raise ValueError(f"device: expected auto, cpu, cuda or cuda:N, found {name!r}") from error
+    if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
+        raise ValueError(
+            f"device: {name!r} is not there: found {torch.cuda.device_count()} GPUs; use cpu or auto"
+        )
+    if device.type not in ("cpu", "cuda"):
+        raise ValueError(f"device: expected auto, cpu, cuda or cuda:N, found {name!r}")
+    return device
+
+
+def image_problem(image: NDArray[np.uint8]) -> str | None:
+    """Say why an array is no image to look for a hand in, or None."""
+    if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8:
+        return f"expected an RGB image, uint8 [H, W, 3], found {image.dtype} {image.shape}"
+    height, width = image.shape[:2]
+    if min(height, width) < 1 or max(height, width) > MAX_ASPECT * min(height, width):
+        return (
+            f"{width} x {height} pixels: expected a picture with sides of at most {MAX_ASPECT} : 1; crop it"
+        )
+    return None
