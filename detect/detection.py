@@ -45,8 +45,8 @@ class Detection:
 class KeypointEstimator(Protocol):
     """A network with what surrounds it: images of right hands in, detections out.
 
-    `detector.HandDetector` does the rest for all of them alike: it checks the images, mirrors left hands, and
-    hands over batches of images that have one size.
+    `detector.HandDetector` does the rest for all of them alike: it checks the images, mirrors left hands,
+    and makes the batches.
     """
 
     @property
@@ -65,8 +65,12 @@ class KeypointEstimator(Protocol):
     def batch_size(self) -> int:
         """Return how many images to hand over at a time."""
 
+    @property
+    def one_size(self) -> bool:
+        """Tell whether the images of a batch must have one size."""
+
     def estimate(
         self,
-        images: Sequence[NDArray[np.uint8]],  # each [H, W, 3] RGB, all of one size, C-contiguous
+        images: Sequence[NDArray[np.uint8]],  # each [H, W, 3] RGB, C-contiguous
     ) -> list[Detection]:
         """Detect one hand in each image; pixels are those of the image handed over."""

@@ -16,8 +16,7 @@ from s2hand.datasets.cameras import mirror_image, mirror_points_px
 from s2hand.datasets.records import HANDS, Hand
 from s2hand.detect.detection import Detection, KeypointEstimator
 from s2hand.detect.openpose_estimator import OpenPoseEstimator
-from s2hand.detect.peaks import Variant
-from s2hand.detect.pyramid import SCALES
+from s2hand.detect.variants import SCALES, Variant
 from s2hand.detect.weights import SLIM, read_weights
 
 __all__ = ["Detection", "HandDetector", "KeypointEstimator", "image_problem", "load_estimator"]
@@ -51,7 +50,7 @@ class HandDetector:
 
         source: `slim` for the packaged weights, or the path of a weight file; its content tells the network.
         device: `cpu`, `cuda`, `cuda:1`, ..., or `auto` for the GPU if there is one.
-        scales, variant: of the OpenPose network only; see `pyramid` and `peaks`.
+        scales, variant: of the OpenPose network only; see `variants`.
         batch_size: images per call of the network; by default what suits network and device.
 
         Raises ValueError for a weight file that is none and for a device that is not there.
@@ -84,10 +83,10 @@ class HandDetector:
         ]
 
     def _detect_right(self, images: Sequence[NDArray[np.uint8]]) -> list[Detection]:
-        """Hand the images over in batches of one size, and put the answers back in order."""
+        """Hand the images over in batches, of one size where need be, and put the answers back in order."""
         by_size: dict[tuple[int, ...], list[int]] = defaultdict(list)
         for index, image in enumerate(images):
-            by_size[image.shape].append(index)
+            by_size[image.shape if self.estimator.one_size else ()].append(index)
         found: dict[int, Detection] = {}
         for indices in by_size.values():
             for first in range(0, len(indices), self.batch_size):

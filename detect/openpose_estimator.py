@@ -9,8 +9,9 @@ from s2hand.datasets.skeleton import JOINT_COUNT
 from s2hand.detect.detection import Detection
 from s2hand.detect.heatmaps import Merger, make_merger
 from s2hand.detect.openpose import HandNetwork, network_from_published
-from s2hand.detect.peaks import THRESHOLDS, Peaks, Variant, find_peaks
-from s2hand.detect.pyramid import SCALES, Level, level_images, network_input, plan_level
+from s2hand.detect.peaks import Peaks, find_peaks
+from s2hand.detect.pyramid import Level, level_images, network_input, plan_level
+from s2hand.detect.variants import SCALES, THRESHOLDS, Variant
 from s2hand.detect.weights import Weights
 from torch import Tensor
 
@@ -35,6 +36,7 @@ class OpenPoseEstimator:
         self._scales = tuple(scales)
         self._variant: Variant = variant
         self.name = "openpose"
+        self.one_size = True
         self.weights_sha256 = weights_sha256
         self.batch_size = BATCH_ON_CPU if device.type == "cpu" else BATCH_ON_GPU
 

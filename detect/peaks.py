@@ -2,19 +2,15 @@
 
 The smoothed map is cut at a threshold (strictly above) into components (8-connected); the component with the
 largest sum of the unsmoothed map wins, and within it the highest unsmoothed value, the first in reading order
-if several are equal. Two published codes differ in the threshold, hence the named variants. The readable twin
+if several are equal. Two published codes differ in the threshold (`variants.THRESHOLDS`). The readable twin
 is `s2hand.detect.reference.find_peaks`.
 """
 
 from dataclasses import dataclass
-from typing import Literal
 
 import numba
 import numpy as np
 from numpy.typing import NDArray
-
-Variant = Literal["openpose", "s2hand"]
-THRESHOLDS: dict[Variant, float] = {"openpose": 0.05, "s2hand": 0.0}
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,6 @@ from numpy.typing import NDArray
 from s2hand.detect.openpose import STRIDE
 from torch import Tensor
 
-SCALES = (0.5, 1.0, 1.5, 2.0)
 BOX = 368  # height in pixels of the network's input at scale 1
 PAD = 128
 LONGEST_INPUT = 16_384  # pixels; a longer side would take gigabytes per layer

@@ -128,7 +128,7 @@ def _recognise(path: Path, tensors: Mapping[str, Tensor], metadata: Mapping[str,
     if not expected.keys() & tensors.keys():
         names = ", ".join(list(tensors)[:3]) or "none"
         raise WeightsError(
-            f"{path}: weights of an unknown network: expected the tensors of {PUBLISHED} or of a slim network, "
+            f"{path}: weights of an unknown network: expected those of {PUBLISHED}, or of a slim network; "
             f"found {len(tensors)} others ({names})"
         )
     check_shapes(path, "OpenPose hand network", expected, tensors)

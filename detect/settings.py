@@ -1,0 +1,30 @@
+"""The settings of a detection run, checked: section `detect` of `params.yaml`, options of `detect run`."""
+
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field, Strict
+from s2hand.datasets.records import Hand
+from s2hand.detect.variants import SCALES, Variant
+
+Scale = Annotated[float, Field(gt=0, le=4)]
+
+
+class DetectSettings(BaseModel):
+    """How keypoints are detected. Unknown keys and values of another type are refused."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+    weights: str = "slim"
+    """`slim` for the weights in the package, or the path of a weight file; its content tells the network."""
+    hand: Hand = "right"
+    """Which hand the images show; left ones are mirrored for the network, their keypoints mirrored back."""
+    device: str = "auto"
+    """`cpu`, `cuda`, `cuda:N`, or `auto` for the GPU if there is one."""
+    batch_size: int | None = Field(default=None, ge=1)
+    """Images per call of the network; by default what suits network and device."""
+    shard_size: int = Field(default=1000, ge=1)
+    """Images per shard: what is lost at most when a run is killed."""
+    scales: Annotated[tuple[Scale, ...], Strict(False), Field(min_length=1)] = SCALES
+    """OpenPose weights only: heights at which the network sees an image, in units of 368 pixels."""
+    variant: Variant = "openpose"
+    """OpenPose weights only: the published code whose peaks to reproduce, see `variants`."""

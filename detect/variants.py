@@ -1,0 +1,11 @@
+"""The named choices of OpenPose's hand estimation; apart, so that the command line starts at once."""
+
+from typing import Literal
+
+Variant = Literal["openpose", "s2hand"]
+
+THRESHOLDS: dict[Variant, float] = {"openpose": 0.05, "s2hand": 0.0}
+"""What a smoothed map must exceed to hold a joint: in pytorch-openpose, and in S2HAND's copy of it."""
+
+SCALES = (0.5, 1.0, 1.5, 2.0)
+"""The published sizes of the network's input, in units of 368 pixels of height."""
