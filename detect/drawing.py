@@ -1,0 +1,73 @@
+"""Draw the keypoints of a hand on its photograph: one colour per finger, the surer the bolder."""
+
+from collections.abc import Iterator
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from s2hand.datasets.skeleton import BONES, FINGERS
+
+Image = NDArray[np.uint8]  # [H, W, 3] RGB
+Color = tuple[int, int, int]
+
+FINGER_COLORS: dict[str, Color] = {
+    "thumb": (255, 80, 60),
+    "index": (255, 190, 0),
+    "middle": (60, 210, 70),
+    "ring": (50, 150, 255),
+    "little": (220, 90, 255),
+}
+WRIST_COLOR: Color = (255, 255, 255)
+OUTLINE: Color = (0, 0, 0)
+FAINTEST = 0.2  # opacity of a joint with hardly any confidence: still to be seen
+FRACTION_BITS = 4  # OpenCV takes positions in sixteenths of a pixel
+
+
+def joint_color(joint: int) -> Color:
+    """Return the colour of a joint's finger; the wrist is white."""
+    names = [name for name, joints in FINGERS.items() if joint in joints]
+    return FINGER_COLORS[names[0]] if names else WRIST_COLOR
+
+
+def draw_hand(image: Image, keypoints: NDArray[np.float32]) -> None:
+    """Draw keypoints [21, 3] (x, y in pixels, confidence) into an image; joints that are NaN are left out.
+
+    Line width and dot size follow the image's size; opacity and dot size follow the confidence.
+    """
+    unit = max(1.0, max(image.shape[:2]) / 256)
+    sure = keypoints[:, 2]
+    for parent, child in _bones_to_draw(keypoints):
+        ends = keypoints[[parent, child], :2]
+        opacity = _opacity(min(sure[parent], sure[child]))
+        _stroke(image, ends, 2.0 * unit, 0.8 * unit, joint_color(child), opacity)
+    for joint in np.flatnonzero(sure > 0):
+        at = keypoints[[joint, joint], :2]
+        _stroke(image, at, (3.0 + 3.0 * sure[joint]) * unit, unit, joint_color(joint), _opacity(sure[joint]))
+
+
+def _bones_to_draw(keypoints: NDArray[np.float32]) -> Iterator[tuple[int, int]]:
+    return ((parent, child) for parent, child in BONES if min(keypoints[parent, 2], keypoints[child, 2]) > 0)
+
+
+def _opacity(confidence: float) -> float:
+    return FAINTEST + (1 - FAINTEST) * float(np.clip(confidence, 0, 1))
+
+
+def _stroke(
+    image: Image, ends: NDArray[np.float32], width: float, outline: float, color: Color, opacity: float
+) -> None:
+    """Blend a line with round ends (a dot, where both ends are one) and a dark outline into an image."""
+    height, wide = image.shape[:2]
+    margin = width / 2 + outline + 2
+    left, top = np.clip(np.floor(ends.min(axis=0) - margin), 0, (wide, height)).astype(int)
+    right, bottom = np.clip(np.ceil(ends.max(axis=0) + margin), 0, (wide, height)).astype(int)
+    if left >= right or top >= bottom:
+        return
+    patch = image[top:bottom, left:right]
+    drawn = patch.copy()
+    # OpenCV's positions are of pixel centres: 0 is ours 0.5.
+    start, end = ((ends - (left, top) - 0.5) * (1 << FRACTION_BITS)).round().astype(int).tolist()
+    for thickness, shade in ((width + 2 * outline, OUTLINE), (width, color)):
+        cv2.line(drawn, start, end, shade, max(1, round(thickness)), cv2.LINE_AA, FRACTION_BITS)
+    cv2.addWeighted(drawn, opacity, patch, 1 - opacity, 0, dst=drawn)
+    image[top:bottom, left:right] = drawn
