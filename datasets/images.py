@@ -109,4 +109,4 @@ def decode_image(data: bytes, name: str) -> NDArray[np.uint8]:  # [H, W, 3] RGB
 @functools.cache
 def _silence_decoder() -> None:
     # OpenCV prints several lines of its own per broken file; we report each one once, as an ImageError.
-    vars(cv2)["setLogLevel"](0)  # missing in OpenCV's type stubs
+    cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
