@@ -15,8 +15,8 @@ Rules (neural_renderer's where it has one, so that images agree with it face by 
   z = 1 / sum(w_k / z_k). A sample is drawn if near < z < far and z, as float32, is strictly smaller than what
   is there: of two faces at the same depth, the first in the list stays.
 - Front faces turn counter-clockwise when seen with v pointing up. Back faces are drawn too, unless `cull`.
-- A face is left out if a corner is not finite or nearer than `MIN_DEPTH` (neural_renderer draws corners behind
-  the camera mirrored), or if its area is zero.
+- A face is left out if its area is zero, or if a corner is not finite or nearer than `MIN_DEPTH`
+  (neural_renderer draws corners behind the camera mirrored).
 """
 
 from __future__ import annotations
@@ -40,6 +40,9 @@ FAR = 100.0
 MIN_DEPTH = 1e-4
 """A face with a corner nearer to the camera than this (metres) is left out: its projection means nothing."""
 
+SPAN_MARGIN = 1e-3
+"""Pixels by which a row's span is widened, against rounding of where it crosses the edges."""
+
 BACKGROUND = -1
 """The face index of a pixel that shows no face."""
 
@@ -56,6 +59,20 @@ def _pixel_range(low: float, high: float, first: int, stop: int) -> tuple[int, i
 
 
 @numba.njit(cache=True, nogil=True, error_model="numpy")
+def _widen(  # type: ignore[no-untyped-def]
+    span, v, ua, va, vb, slope
+):
+    """Widen a span of u to where the row at height v crosses the edge from (ua, va) down or up to vb.
+
+    slope: of the edge, du/dv.
+    """
+    if va != vb and min(va, vb) <= v <= max(va, vb):
+        u = ua + (v - va) * slope
+        return min(span[0], u), max(span[1], u)
+    return span
+
+
+@numba.njit(cache=True, nogil=True, error_model="numpy")
 def _draw_face(  # type: ignore[no-untyped-def]
     face, corners, turn, row_start, row_stop, near, far, face_index, barycentrics, depth
 ):
@@ -65,27 +82,30 @@ def _draw_face(  # type: ignore[no-untyped-def]
     turn: the sign of the triangle's area; it makes the edge functions positive inside.
     """
     ua, va, za, ub, vb, zb, uc, vc, zc = corners
+    slope_a, slope_b, slope_c = (uc - ub) / (vc - vb), (ua - uc) / (va - vc), (ub - ua) / (vb - va)
     wa, wb, wc = 1.0 / za, 1.0 / zb, 1.0 / zc
-    row_low, row_high = _pixel_range(min(va, vb, vc), max(va, vb, vc), row_start, row_stop)
-    col_low, col_high = _pixel_range(min(ua, ub, uc), max(ua, ub, uc), 0, face_index.shape[1])
-    for row in range(row_low, row_high):
+    low, high = _pixel_range(min(va, vb, vc), max(va, vb, vc), row_start, row_stop)
+    for row in range(low, high):
         v = row + 0.5
         ya, yb, yc = turn * (va - v), turn * (vb - v), turn * (vc - v)
-        for col in range(col_low, col_high):
+        span = _widen((math.inf, -math.inf), v, ub, vb, vc, slope_a)
+        span = _widen(_widen(span, v, uc, vc, va, slope_b), v, ua, va, vb, slope_c)
+        # The span only saves work: it is a little too wide, the edge functions decide.
+        left, right = _pixel_range(span[0] - SPAN_MARGIN, span[1] + SPAN_MARGIN, 0, face_index.shape[1])
+        for col in range(left, right):
             u = col + 0.5
             xa, xb, xc = ua - u, ub - u, uc - u
             edge_a, edge_b, edge_c = xb * yc - xc * yb, xc * ya - xa * yc, xa * yb - xb * ya
-            if edge_a < 0.0 or edge_b < 0.0 or edge_c < 0.0:
+            if min(edge_a, edge_b, edge_c) < 0.0:
                 continue
-            # None is negative here: dividing by their sum clamps and normalises at once.
-            total = edge_a + edge_b + edge_c
-            z = np.float32(total / (edge_a * wa + edge_b * wb + edge_c * wc))
+            scale = 1.0 / (edge_a + edge_b + edge_c)
+            z = np.float32(1.0 / (scale * (edge_a * wa + edge_b * wb + edge_c * wc)))
             if near < z < far and (face_index[row, col] == BACKGROUND or z < depth[row, col]):
                 face_index[row, col] = face
                 depth[row, col] = z
-                barycentrics[row, col, 0] = edge_a / total
-                barycentrics[row, col, 1] = edge_b / total
-                barycentrics[row, col, 2] = edge_c / total
+                barycentrics[row, col, 0] = edge_a * scale
+                barycentrics[row, col, 1] = edge_b * scale
+                barycentrics[row, col, 2] = edge_c * scale
 
 
 @numba.njit(cache=True, nogil=True, error_model="numpy")
@@ -143,8 +163,8 @@ def rasterize_numpy(
     vertices_px: [V, 3] u, v (continuous pixels), z (metres). faces: [F, 3]. height, width: of the image.
     cull: leave out faces that turn their back. near, far: the range of depth that is drawn, metres.
 
-    Returns the face index [H, W] int32 (-1 where there is none), the barycentric coordinates [H, W, 3] float32
-    of the pixel's centre on the screen and the depth [H, W] float32 in metres (both 0 where there is no face).
+    Returns the face index [H, W] int32 (-1 where there is none), and float32, 0 where there is no face: the
+    barycentric coordinates [H, W, 3] of the pixel's centre on the screen and the depth [H, W] in metres.
     Raises ValueError if a shape is wrong or a face names a vertex that does not exist.
     """
     if vertices_px.ndim != 2:
@@ -188,12 +208,12 @@ def rasterize_batch(
 def run_in_bands(
     work: Callable[[int, int, int], None], batch: int, height: int, threads: int | None = None
 ) -> None:
-    """Call work(item, row_start, row_stop) so that every row of every item is done once, on `threads` threads.
+    """Call work(item, row_start, row_stop) so that every row of every item is done once, on some threads.
 
     Images are cut into bands of rows only when there are fewer of them than threads. The threads end before
     the call does: a process forked later finds none to wait for.
     """
-    threads = threads or len(os.sched_getaffinity(0))
+    threads = threads or os.cpu_count() or 1
     bands = max(1, min(height, math.ceil(threads / max(batch, 1))))
     edges = [height * band // bands for band in range(bands + 1)]
     tasks = [(item, low, high) for item in range(batch) for low, high in itertools.pairwise(edges)]
