@@ -105,11 +105,11 @@ class Scalar(Standin):
 
 
 class Encoded(Standin):
-    """`_codecs.encode(text, 'latin1')`: how Python 3 writes bytes at protocol 2."""
+    """`_codecs.encode(text, 'latin1')` or `bytes()`: how Python 3 writes bytes up to protocol 2."""
 
     def value(self, plain: Plain) -> object:
         """The bytes."""
-        return as_bytes(self.arguments[0])
+        return as_bytes(self.arguments[0]) if self.arguments else b""
 
 
 class Set(Standin):
@@ -179,6 +179,7 @@ HAND_MODEL_CLASSES: Allowed = {
     **_both(_MULTIARRAY, "scalar", Scalar),
     **_both(("numpy.core.numeric", "numpy._core.numeric"), "_frombuffer", ArrayFromBuffer),
     **_both(("__builtin__", "builtins"), "set", Set),
+    **_both(("__builtin__", "builtins"), "bytes", Encoded),
     **_both(("scipy.sparse.csc", "scipy.sparse._csc"), "csc_matrix", SparseColumns),
     **_both(("scipy.sparse.csr", "scipy.sparse._csr"), "csr_matrix", SparseRows),
     ("chumpy.ch", "Ch"): ChumpyConstant,
@@ -203,7 +204,7 @@ def safe_load(source: Path | bytes, allowed: Allowed = HAND_MODEL_CLASSES) -> An
         raise BrokenPickleError(f"{where}: {error}") from None
     except Exception as error:
         # A malformed stream can fail inside the unpickler in almost any way: EOFError, IndexError, TypeError.
-        reason = f"{type(error).__name__}: {error}"
+        reason = f"{type(error).__name__}: {' '.join(str(error).split())}"
         raise BrokenPickleError(f"{where}: not a complete pickle ({reason})") from error
 
 

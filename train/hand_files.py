@@ -122,8 +122,9 @@ def write_hand_npz(path: Path | str, arrays: HandArrays, dtype: type[np.floating
 
 def _read_npz(path: Path) -> dict[str, Any]:
     try:
-        with np.load(path, allow_pickle=False) as file:
-            return dict(file)
+        # NumPy does not close a damaged file that it has opened itself.
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as content:
+            return dict(content)
     except (BadZipFile, ValueError, OSError, EOFError, KeyError) as error:
         raise HandFileError(f"{path}: not a complete .npz file ({error})") from error
 

@@ -75,7 +75,7 @@ class HandModel(torch.nn.Module):
         super().__init__()
         self.source_side = arrays.side
         arrays = as_right_hand(arrays)
-        self.tree = KinematicTree.of(arrays.parents)
+        self.tree = KinematicTree(arrays.parents)
         basis = np.concatenate([arrays.shapedirs, arrays.posedirs], axis=2)
         constants = {
             "pose_components": arrays.hands_components,
@@ -86,12 +86,12 @@ class HandModel(torch.nn.Module):
             "_joint_basis": np.einsum("jv,vck->kjc", arrays.J_regressor, arrays.shapedirs).reshape(
                 SHAPES, -1
             ),
-            "_weights": arrays.weights.T[list(self.tree.order)],
+            "_weights": arrays.weights.T[list(self.tree.joints)],
         }
         for name, array in constants.items():
             self.register_buffer(name, torch.tensor(array, dtype=dtype), persistent=False)
         # MANO's joint j stands at position_of[j] in the tree's order; the tips follow.
-        position_of = np.concatenate([np.argsort(self.tree.order), np.arange(JOINTS, 21)])
+        position_of = np.concatenate([np.argsort(self.tree.joints), np.arange(JOINTS, 21)])
         self.register_buffer("_joint_order", torch.tensor(position_of[MANO_TO_OURS]), persistent=False)
         self.register_buffer("faces", torch.tensor(arrays.faces), persistent=False)
         self.register_buffer("tips", torch.tensor(tips), persistent=False)
@@ -139,12 +139,12 @@ class HandModel(torch.nn.Module):
         coefficients = torch.cat([shape, feature], dim=1)
         posed = torch.addmm(self._template.to(dtype), coefficients, self._basis.to(dtype))
         rest = torch.addmm(self.rest_joints.to(dtype).flatten(), shape, self._joint_basis.to(dtype))
-        turns, positions, shifts = self.tree.transforms(rotations, rest.view(batch, JOINTS, 3))
+        turns, positions, shifts = self.tree(rotations, rest.view(batch, JOINTS, 3))
 
-        motions = torch.cat([turns, shifts.unsqueeze(-1)], dim=-1)  # [B, 16, 3, 4]
-        blended = motions.permute(0, 2, 3, 1).reshape(-1, JOINTS) @ self._weights.to(dtype)
-        blended = blended.view(batch, 3, 4, VERTICES)
-        turned = (blended[:, :, :3] * posed.view(batch, 1, 3, VERTICES)).sum(2) + blended[:, :, 3]
+        weights = self._weights.to(dtype)
+        turn = (turns.permute(0, 2, 3, 1).reshape(-1, JOINTS) @ weights).view(batch, 3, 3, VERTICES)
+        shift = (shifts.transpose(1, 2).reshape(-1, JOINTS) @ weights).view(batch, 3, VERTICES)
+        turned = (turn * posed.view(batch, 1, 3, VERTICES)).sum(2) + shift
         vertices = turned.transpose(1, 2).contiguous()
         joints = torch.cat([positions, vertices[:, self.tips]], dim=1)[:, self._joint_order]
         return Mesh(vertices, joints)
