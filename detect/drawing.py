@@ -40,7 +40,7 @@ def draw_hand(image: Image, keypoints: NDArray[np.float32]) -> None:
         ends = keypoints[[parent, child], :2]
         opacity = _opacity(min(sure[parent], sure[child]))
         _stroke(image, ends, 2.0 * unit, 0.8 * unit, joint_color(child), opacity)
-    for joint in np.flatnonzero(sure > 0):
+    for joint in np.flatnonzero(sure > 0).tolist():
         at = keypoints[[joint, joint], :2]
         _stroke(image, at, (3.0 + 3.0 * sure[joint]) * unit, unit, joint_color(joint), _opacity(sure[joint]))
 

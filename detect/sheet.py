@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from s2hand.datasets.files import replacing
 from s2hand.datasets.images import ImageError, read_image
 from s2hand.datasets.keypoints import read_keypoints, to_arrays
-from s2hand.detect.drawing import FINGER_COLORS, OUTLINE, WRIST_COLOR, Color, Image, draw_hand
+from s2hand.detect.drawing import FINGER_COLORS, WRIST_COLOR, Color, Image, draw_hand
 
 TILE = 256  # pixels of a photograph's longer side
 CAPTION = 20  # pixels of text below it
@@ -39,8 +39,8 @@ class Shown:
 def write_sheets(images: Path, shards: Path, file: Path) -> list[Path]:
     """Draw the finished run in the folder `shards`, made from the folder `images`, as PNG pages.
 
-    The first page is `file`, further ones are beside it as NAME.page2.png, ...; pages of an earlier and longer
-    sheet are removed. Returns the pages.
+    The first page is `file`, further ones are beside it as NAME.page2.png, ...; pages of an earlier and
+    longer sheet are removed. Returns the pages.
 
     Raises ValueError if the run is not complete, holds no hand, or `file` does not end in .png.
     """
@@ -132,8 +132,7 @@ def _draw_header(sheet: Image, title: str) -> None:
 def _write_text(sheet: Image, text: str, x: int, y: int, color: Color, size: float) -> int:
     """Write a line (ASCII; the font has nothing else) with its base at y; return where it ends."""
     plain = text.encode("ascii", "replace").decode()
-    for thickness, shade in ((3, OUTLINE), (1, color)):
-        cv2.putText(sheet, plain, (x, y), cv2.FONT_HERSHEY_SIMPLEX, size, shade, thickness, cv2.LINE_AA)
+    cv2.putText(sheet, plain, (x, y), cv2.FONT_HERSHEY_SIMPLEX, size, color, 1, cv2.LINE_AA)
     (width, _), _ = cv2.getTextSize(plain, cv2.FONT_HERSHEY_SIMPLEX, size, 1)
     return x + int(width)
 

@@ -9,6 +9,7 @@ either.
 
 import pickle
 import struct
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.resources import files
@@ -106,7 +107,9 @@ def _read_safetensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
 
 def _read_torch(path: Path) -> dict[str, Tensor]:
     try:
-        content = torch.load(path, map_location="cpu", weights_only=True)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # about the pickle of a foreign file, which is refused below
+            content = torch.load(path, map_location="cpu", weights_only=True)
     except (
         *(RuntimeError, EOFError, pickle.UnpicklingError, ValueError, KeyError, IndexError, TypeError),
         *(AttributeError, AssertionError, struct.error),

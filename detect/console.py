@@ -1,0 +1,81 @@
+"""What commands show: progress, and errors in one line. Rich is loaded when something is shown."""
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import typer
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+Report = Callable[[int, int], None]  # (done, total), to be called as often as one likes
+
+EXIT_USER_ERROR = 1
+EXIT_INTERRUPTED = 130  # what a shell gives for a process that Ctrl-C ended
+LOG_EVERY_SECONDS = 15.0
+
+
+@contextmanager
+def user_errors(after_interrupt: str) -> Iterator[None]:
+    """End the command with one red line where the user's files or values are wrong, and with one on Ctrl-C.
+
+    `after_interrupt` says what to do after Ctrl-C.
+    """
+    try:
+        yield
+    except (ValueError, OSError) as error:
+        _complain(f"error: {error}", "red")
+        raise typer.Exit(EXIT_USER_ERROR) from error
+    except KeyboardInterrupt as error:
+        _complain(f"interrupted: {after_interrupt}", "yellow")
+        raise typer.Exit(EXIT_INTERRUPTED) from error
+
+
+@contextmanager
+def show_progress(label: str) -> Iterator[Report]:
+    """Yield a function that shows how far the work named `label` is, and how long it still takes.
+
+    On a terminal that is a bar. In a file it is a line now and then, since a bar that redraws itself would
+    fill it.
+    """
+    from rich.console import Console
+
+    console = Console(stderr=True)
+    with (_bar if console.is_terminal else _lines)(label, console) as report:
+        yield report
+
+
+@contextmanager
+def _bar(label: str, console: "Console") -> Iterator[Report]:
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=console) as bars:
+        task = bars.add_task(label, total=None)
+        yield lambda done, total: bars.update(task, completed=done, total=total)
+
+
+@contextmanager
+def _lines(label: str, console: "Console") -> Iterator[Report]:
+    started = shown = time.monotonic()
+
+    def report(done: int, total: int) -> None:
+        nonlocal shown
+        now = time.monotonic()
+        if done < total and now - shown < LOG_EVERY_SECONDS:
+            return
+        shown = now
+        left = (now - started) * (total - done) / max(done, 1)
+        console.print(f"{label}: {done} of {total}, {left:.0f} s left", highlight=False)
+
+    yield report
+
+
+def _complain(line: str, color: str) -> None:
+    from rich.console import Console
+    from rich.text import Text
+
+    # As text, not markup: a path may hold square brackets.
+    Console(stderr=True, soft_wrap=True).print(Text(line, style=color))

@@ -1,0 +1,116 @@
+"""What the tests of detection share: random weights, photographs of nothing, a detector that is quick."""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+import torch
+from numpy.typing import NDArray
+from s2hand.detect.detection import Detection
+from s2hand.detect.openpose import HandNetwork, published_name
+
+REFERENCE = Path(__file__).parent / "reference"
+
+
+@pytest.fixture(scope="session")
+def reference() -> dict[str, NDArray]:
+    """Numbers that pytorch-openpose gave: network inputs and outputs, and peaks (`NAME_...`)."""
+    return {
+        key: value
+        for file in ("hand_network", "hand_peaks")
+        for key, value in np.load(REFERENCE / f"{file}.npz").items()
+    }
+
+
+@pytest.fixture(scope="session")
+def random_tensors() -> dict[str, torch.Tensor]:
+    """The OpenPose network's tensors under their published names, filled as for the reference outputs."""
+    generator = np.random.default_rng(12345)
+    with torch.device("meta"):
+        shapes = {key: tuple(tensor.shape) for key, tensor in HandNetwork().state_dict().items()}
+    tensors = {}
+    for key, shape in shapes.items():
+        scale = np.sqrt(2 / np.prod(shape[1:])) if len(shape) == 4 else 0.05
+        values = generator.standard_normal(shape, dtype=np.float32) * np.float32(scale)
+        tensors[published_name(key)] = torch.from_numpy(values)
+    return tensors
+
+
+@pytest.fixture(scope="session")
+def openpose_file(random_tensors: dict[str, torch.Tensor], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A weight file as published, but of random numbers, in half precision to spare the disk."""
+    path = tmp_path_factory.mktemp("weights") / "hand_pose_model.pth"
+    torch.save({name: tensor.half() for name, tensor in random_tensors.items()}, path)
+    return path
+
+
+@pytest.fixture
+def images() -> list[NDArray[np.uint8]]:
+    """Three textured images of two sizes."""
+    return [
+        texture(seed, height, width) for seed, (height, width) in enumerate([(40, 48), (56, 40), (40, 48)])
+    ]
+
+
+@pytest.fixture
+def photographs(tmp_path: Path) -> Path:
+    """A folder with ten images in two levels."""
+    folder = tmp_path / "photographs"
+    (folder / "more").mkdir(parents=True)
+    for number in range(10):
+        place = folder / "more" if number % 2 else folder
+        write_image(place / f"{number:02d}.png", texture(number, 32, 32 + 8 * (number % 3)))
+    return folder
+
+
+def texture(seed: int, height: int, width: int) -> NDArray[np.uint8]:
+    """Smooth random colours."""
+    coarse = np.random.default_rng(seed).integers(0, 256, (6, 6, 3), dtype=np.uint8)
+    return cv2.resize(coarse, (width, height), interpolation=cv2.INTER_CUBIC)
+
+
+def write_image(path: Path, image: NDArray[np.uint8]) -> None:
+    assert cv2.imwrite(str(path), image[:, :, ::-1])
+
+
+class BrightSpot:
+    """An estimator whose every joint is the brightest pixel of one channel: quick, and easy to foresee."""
+
+    name = "bright-spot"
+    weights_sha256 = "0" * 64
+    batch_size = 2
+
+    def __init__(self, one_size: bool = True) -> None:
+        self.one_size = one_size
+        self.batches: list[list[tuple[int, ...]]] = []
+
+    @property
+    def parameters(self) -> dict[str, object]:
+        return {}
+
+    def estimate(self, images: Sequence[NDArray[np.uint8]]) -> list[Detection]:
+        self.batches.append([image.shape for image in images])
+        return [Detection.from_peaks(*self._spot(image)) for image in images]
+
+    def _spot(self, image: NDArray[np.uint8]) -> tuple[NDArray, NDArray]:
+        assert image.flags.c_contiguous
+        channels = [image[:, :, joint % 3] for joint in range(21)]
+        rows, columns = np.array([np.unravel_index(one.argmax(), one.shape) for one in channels]).T
+        return np.stack([columns, rows], axis=1) + 0.5, np.linspace(-0.1, 1.1, 21)
+
+
+@pytest.fixture
+def bright_spot() -> type[BrightSpot]:
+    """The class of that estimator."""
+    return BrightSpot
+
+
+@pytest.fixture
+def single_thread() -> Iterator[None]:
+    """Torch on one thread, for sums whose last bit must not depend on how the work was shared."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)

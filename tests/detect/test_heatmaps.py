@@ -1,0 +1,50 @@
+"""Merging the scales' maps by matrices, against OpenCV and SciPy step by step."""
+
+import cv2
+import numpy as np
+import pytest
+import torch
+from s2hand.detect import reference as twin
+from s2hand.detect.heatmaps import cubic, enlarging, gaussian, make_merger
+from s2hand.detect.pyramid import plan_level
+from s2hand.detect.variants import SCALES
+from scipy.ndimage import gaussian_filter1d
+
+CPU = torch.device("cpu")
+
+
+@pytest.mark.parametrize(
+    ("source", "target", "step"), [(5, 40, 1 / 8), (40, 23, 40 / 23), (23, 61, 23 / 61), (3, 3, 1)]
+)
+def test_cubic_is_that_of_opencv(source, target, step):
+    signal = np.random.default_rng(0).standard_normal((1, source)).astype(np.float32)
+    resized = cv2.resize(signal, (target, 1), interpolation=cv2.INTER_CUBIC)
+    np.testing.assert_allclose(signal[0] @ cubic(source, target, step).T, resized[0], atol=5e-6)
+
+
+@pytest.mark.parametrize("size", [1, 2, 5, 12, 13, 60])
+def test_gaussian_is_that_of_scipy(size):
+    signal = np.random.default_rng(0).standard_normal(size)
+    np.testing.assert_allclose(gaussian(size) @ signal, gaussian_filter1d(signal, 3), atol=1e-12)
+
+
+def test_matrices_keep_a_constant():
+    for matrix in (cubic(9, 30, 0.3), gaussian(17), enlarging(12, 91, 55)):
+        np.testing.assert_allclose(matrix.sum(axis=1), 1, atol=1e-12)
+
+
+@pytest.mark.parametrize("size", [(50, 61), (7, 5), (400, 90)])
+@pytest.mark.parametrize("scales", [SCALES, (0.5,)])
+def test_merger_agrees_with_its_twin(size, scales):
+    generator = np.random.default_rng(1)
+    levels = [plan_level(*size, scale) for scale in scales]
+    maps = [generator.standard_normal((3, *level.cells)).astype(np.float32) for level in levels]
+    merger = make_merger(levels, CPU)
+    tensors = [torch.from_numpy(one) for one in maps]
+    average = twin.merge_maps(maps, levels)
+    np.testing.assert_allclose(merger.average(tensors), average, atol=5e-6)
+    np.testing.assert_allclose(merger.smooth(tensors), twin.smooth_maps(average), atol=5e-6)
+
+
+def test_matrices_are_made_once_per_size():
+    assert make_merger([plan_level(31, 33, 1.0)], CPU) is make_merger([plan_level(31, 33, 1.0)], CPU)
