@@ -1,1 +1,46 @@
-"""Meshes to images: z-buffer, light and colour, at a pinhole camera."""
+"""Meshes to images: z-buffer, light and colour, at a pinhole camera.
+
+    render             a coloured mesh to rgb, silhouette and depth
+    rasterize.py       which face a pixel shows, and where on it (torch); reference.py is its readable twin
+    kernels.py         the same for NumPy, without torch
+    surface.py         the points of the mesh that pixels see, and values of the vertices there, differentiably
+    camera.py, shading.py, image.py    projection, light, and all of it together
+
+Importing this builds nothing: torch and numba are loaded by the first call.
+"""
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from s2hand.train.render.image import RenderedImage
+
+
+def render(
+    vertices: "Tensor",  # [B, V, 3] camera, metres
+    faces: "Tensor",  # [F, 3]
+    colors: "Tensor",  # [B, V, 3]
+    K: "Tensor",  # [B, 3, 3]
+    lights: "Tensor",  # [B, 11]
+    image_size: tuple[int, int] = (224, 224),  # height, width
+    *,
+    background: "tuple[float, float, float] | Tensor" = (1.0, 1.0, 1.0),
+    supersampling: int = 2,
+) -> "RenderedImage":
+    """Render meshes: `rgb` [B, 3, H, W], `silhouette` [B, H, W], `depth` [B, H, W] (metres, 0: background).
+
+    lights: ambient intensity, directional intensity, ambient rgb, directional rgb, direction in which the
+    light travels (camera axes). Nothing is clamped. Both sides of the faces are drawn and lit.
+    background: one colour, or images [B or 1, 3, H, W]. supersampling: each pixel is the mean of this number
+    squared of samples; its depth is that of the covered ones.
+
+    Gradients: of rgb with respect to colours, lights, vertices and K (light, and what slides inside a face);
+    of depth with respect to vertices and K. The silhouette is piecewise constant in them and has none.
+    Meshes behind the camera or outside the image, and vertices that are not numbers, leave background.
+
+    Raises ValueError if a shape is wrong or a face names a vertex that does not exist.
+    """
+    from s2hand.train.render.image import render_mesh
+
+    return render_mesh(vertices, faces, colors, K, lights, image_size, background, supersampling)

@@ -15,7 +15,7 @@ Rules (neural_renderer's where it has one, so that images agree with it face by 
   z = 1 / sum(w_k / z_k). A sample is drawn if near < z < far and z, as float32, is strictly smaller than what
   is there: of two faces at the same depth, the first in the list stays.
 - Front faces turn counter-clockwise when seen with v pointing up. Back faces are drawn too, unless `cull`.
-- A face is left out if its area is zero, or if a corner is not finite or nearer than `MIN_DEPTH`
+- A face is left out if its area is below `MIN_AREA`, or if a corner is not finite or nearer than `MIN_DEPTH`
   (neural_renderer draws corners behind the camera mirrored).
 """
 
@@ -39,6 +39,9 @@ FAR = 100.0
 
 MIN_DEPTH = 1e-4
 """A face with a corner nearer to the camera than this (metres) is left out: its projection means nothing."""
+
+MIN_AREA = 1e-9
+"""A face of a smaller area (twice the triangle's, square pixels) is left out: it covers nothing."""
 
 SPAN_MARGIN = 1e-3
 """Pixels by which a row's span is widened, against rounding of where it crosses the edges."""
@@ -123,7 +126,7 @@ def _draw(  # type: ignore[no-untyped-def]
         uc, vc, zc = vertices[c, 0], vertices[c, 1], vertices[c, 2]
         area = (ub - ua) * (vc - va) - (uc - ua) * (vb - va)
         # Each comparison is written so that it fails for NaN: a corner that is not a number drops the face.
-        if not 0.0 < abs(area) < math.inf or (cull and area > 0.0):
+        if not MIN_AREA < abs(area) < math.inf or (cull and area > 0.0):
             continue
         if not (za > MIN_DEPTH and zb > MIN_DEPTH and zc > MIN_DEPTH):
             continue

@@ -1,0 +1,74 @@
+"""From a mesh, its colours, a camera and lights to an image."""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from s2hand.train.render.camera import project
+from s2hand.train.render.rasterize import rasterize
+from s2hand.train.render.shading import Lights, shade, vertex_normals
+from s2hand.train.render.surface import Surface, interpolate, locate
+
+FARTHEST = 1e6
+"""Metres. A vertex with a larger coordinate, or one that is not a number, is not drawn, nor are its faces."""
+
+
+@dataclass(frozen=True)
+class RenderedImage:
+    """A rendered batch."""
+
+    rgb: Tensor  # [B, 3, H, W], not clamped
+    silhouette: Tensor  # [B, H, W] share of the pixel that the mesh covers, 0 to 1
+    depth: Tensor  # [B, H, W] metres, of the covered part; 0 where there is none
+
+
+def render_mesh(
+    vertices: Tensor,  # [B, V, 3] camera, metres
+    faces: Tensor,  # [F, 3]
+    colors: Tensor,  # [B, V, 3]
+    K: Tensor,  # [B, 3, 3]
+    lights: Tensor,  # [B, 11]
+    image_size: tuple[int, int],
+    background: tuple[float, float, float] | Tensor,
+    supersampling: int,
+) -> RenderedImage:
+    """Render; `s2hand.train.render.render` says how.
+
+    The face that a sample shows is decided without gradient; position, light and colour on it are plain
+    autograd. The gradient of the decision itself, at silhouettes, would be added where samples are pooled.
+    """
+    if colors.shape != vertices.shape:
+        raise ValueError(f"colors: expected {list(vertices.shape)}, found {list(colors.shape)}")
+    if len(lights) != len(vertices):
+        raise ValueError(f"lights: expected [{len(vertices)}, 11], found {list(lights.shape)}")
+    if supersampling < 1:
+        raise ValueError(f"supersampling: expected 1, 2, ..., found {supersampling}")
+    usable = (vertices.abs() < FARTHEST).all(-1, keepdim=True)
+    vertices = torch.where(usable, vertices, 0.0)
+    vertices_px = project(vertices, K) * vertices.new_tensor((supersampling, supersampling, 1))
+    height, width = (length * supersampling for length in image_size)
+    face_index = rasterize(vertices_px.detach(), faces, (height, width)).face_index
+    surface = locate(vertices_px, faces, face_index)
+    normals, light = vertex_normals(vertices, faces), Lights.from_code(lights)
+    # Looking into the mesh, at an open wrist, one sees the other side of its skin: the normal turns round.
+    rgb = interpolate(shade(colors, normals, light), shade(colors, -normals, light), surface)
+    return _pool(rgb, surface, (len(vertices), height, width), background, supersampling)
+
+
+def _pool(
+    rgb: Tensor,  # [3, P] of the samples
+    surface: Surface,
+    size: tuple[int, int, int],  # B, H, W in samples
+    background: tuple[float, float, float] | Tensor,
+    factor: int,
+) -> RenderedImage:
+    """Average the samples of each pixel, those that no face covers being background."""
+    sums = surface.pool(torch.cat((rgb, surface.depth[None])), size, factor)
+    count = surface.pool(torch.ones_like(rgb[:1]), size, factor)[0]
+    share = count / factor**2
+    behind = torch.as_tensor(background, dtype=rgb.dtype, device=rgb.device)
+    if behind.ndim == 1:
+        behind = behind[:, None, None]
+    mixed = sums[:3].transpose(0, 1) / factor**2 + behind * (1 - share[:, None])
+    return RenderedImage(mixed, share, sums[3] / count.clamp(min=1))
