@@ -91,10 +91,15 @@ def segment_distance(p: Array, q: Array, r: Array, s: Array) -> Array:
     return np.asarray(np.sqrt(np.sum(gap * gap, axis=-1)))
 
 
+@lru_cache(maxsize=1)
+def _rest_joints() -> Array:
+    return make_skeleton().joints
+
+
 def penetration(axis_angle: Array) -> Array:
     """The deepest overlap [...] in millimetres of any two capsules that can meet, for poses [..., 45]."""
     capsules = hand_capsules()
-    rotations, offsets = joint_transforms(axis_angle, make_skeleton().joints)
+    rotations, offsets = joint_transforms(axis_angle, _rest_joints())
     turn, shift = rotations[..., capsules.joints, :, :], offsets[..., capsules.joints, :]
     placed = np.einsum("...nab,nkb->...nka", turn, capsules.ends) + shift[..., None, :]
     first, second = placed[..., capsules.pairs[:, 0], :, :], placed[..., capsules.pairs[:, 1], :, :]

@@ -1,0 +1,120 @@
+"""Random fields: multi-octave noise over images and over space, colours and palettes.
+
+Everything random in the photographs comes from a `numpy.random.Generator` that the caller passes.
+"""
+
+from functools import cache
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float32]
+Bytes = NDArray[np.uint8]
+
+_VOLUME_SIDE = 32
+_FIELD_SIDE = 512
+_PERSISTENCES = (0.45, 0.6, 0.75, 0.9)
+
+
+@cache
+def _field_bank() -> dict[float, Floats]:
+    """Large multi-octave fields [3, side, side] by persistence, the same in every process; crops of them are the noise."""
+    rng = np.random.default_rng(20240301)
+    bank = {}
+    for persistence in _PERSISTENCES:
+        total = np.zeros((_FIELD_SIDE, _FIELD_SIDE, 3), np.float32)
+        amplitude, side = 1.0, 4
+        while side <= _FIELD_SIDE:
+            grid = rng.standard_normal((side + 1, side + 1, 3)).astype(np.float32)
+            total += amplitude * cv2.resize(grid, (_FIELD_SIDE, _FIELD_SIDE), interpolation=cv2.INTER_LINEAR)
+            amplitude, side = amplitude * persistence, side * 2
+        bank[persistence] = np.ascontiguousarray((total / total.std(axis=(0, 1))).transpose(2, 0, 1))
+    return bank
+
+
+def fractal(
+    rng: np.random.Generator, size: int, channels: int = 1, persistence: float = 0.6, coarse: float = 1
+) -> Floats:
+    """Multi-octave noise, [size, size, channels] (1 or 3 channels), of mean about 0 and standard deviation about 1.
+
+    `persistence` is the amplitude of an octave relative to the next coarser one: .5 is smooth, .9 is grainy; real
+    scenes, whose spectrum falls as 1/f, lie between. `coarse` above 1 magnifies it.
+    """
+    field = _field_bank()[min(_PERSISTENCES, key=lambda known: abs(known - persistence))]
+    side = min(max(8, int(size / coarse)), _FIELD_SIDE)
+    x, y = rng.integers(0, _FIELD_SIDE - side + 1, 2)
+    plane = int(rng.integers(3))
+    crop = field[
+        [plane] if channels == 1 else [plane, (plane + 1) % 3, (plane + 2) % 3], y : y + side, x : x + side
+    ]
+    flips = (
+        slice(None),
+        slice(None, None, int(rng.choice((-1, 1)))),
+        slice(None, None, int(rng.choice((-1, 1)))),
+    )
+    image = np.ascontiguousarray(crop[flips].transpose(1, 2, 0))
+    if side != size:
+        image = cv2.resize(image, (size, size), interpolation=cv2.INTER_LINEAR).reshape(size, size, channels)
+    return image
+
+
+@cache
+def noise_volume() -> Floats:
+    """A periodic volume of smooth noise in about [-1, 1], [32, 32, 32], the same in every process."""
+    rng = np.random.default_rng(20240229)
+    return rng.uniform(-1, 1, (_VOLUME_SIDE,) * 3).astype(np.float32)
+
+
+def noise_at(points: Floats, frequency: float, offset: Floats) -> Floats:
+    """Trilinear lookups of `noise_volume` at points [N, 3] (metres) x frequency (cells per metre) + offset [3]."""
+    volume = noise_volume()
+    where = points * np.float32(frequency) + offset
+    cell = np.floor(where).astype(np.int64)
+    along = where - cell
+    along = along * along * (3 - 2 * along)
+    total = np.zeros(len(points), np.float32)
+    for corner in range(8):
+        step = np.array([corner & 1, (corner >> 1) & 1, corner >> 2])
+        i, j, k = ((cell + step) % _VOLUME_SIDE).T
+        total += np.prod(np.where(step == 1, along, 1 - along), axis=1).astype(np.float32) * volume[i, j, k]
+    return total
+
+
+def colour(rng: np.random.Generator) -> tuple[int, int, int]:
+    """One RGB colour, 0..255: mostly muted, sometimes saturated, often warm, as the things around people are."""
+    kind = rng.random()
+    if kind < 0.25:  # greys, black and white
+        grey = rng.beta(0.8, 0.8) * 255
+        r, g, b = grey + rng.normal(0, 6, 3)
+        return _bytes(r, g, b)
+    hue = (
+        rng.normal(0.07, 0.03) % 1 if kind < 0.5 else rng.random()
+    )  # wood, leather, skin: the hard distractors
+    saturation = rng.beta(1.2, 3.0) if kind < 0.88 else rng.uniform(0.6, 1)
+    value = rng.beta(1.8, 1.3) * 255
+    sector, along = divmod(hue * 6, 1.0)
+    low, falling, rising = (
+        value * (1 - saturation),
+        value * (1 - saturation * along),
+        value * (1 - saturation * (1 - along)),
+    )
+    table = ((value, rising, low), (falling, value, low), (low, value, rising))
+    table += ((low, falling, value), (rising, low, value), (value, low, falling))
+    return _bytes(*table[int(sector) % 6])
+
+
+def palette(rng: np.random.Generator, count: int, spread: float = 25) -> list[tuple[int, int, int]]:
+    """`count` colours that belong together: a few independent ones and variations of them."""
+    roots = [colour(rng) for _ in range(max(2, count // 3))]
+    chosen = []
+    for _ in range(count):
+        root = roots[int(rng.integers(len(roots)))]
+        light = rng.normal(0, spread)
+        chosen.append(_bytes(*(c + light + rng.normal(0, spread / 4) for c in root)))
+    return chosen
+
+
+def _bytes(r: float, g: float, b: float) -> tuple[int, int, int]:
+    """Clamp a colour to bytes."""
+    return int(min(max(r, 0), 255)), int(min(max(g, 0), 255)), int(min(max(b, 0), 255))
