@@ -8,6 +8,7 @@ from typing import Any
 import cv2
 import numpy as np
 from numpy.typing import NDArray
+
 from s2hand.datasets.files import DataError
 
 IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff"})
@@ -88,7 +89,7 @@ def read_image_bytes(path: Path) -> bytes:
 def decode_image(data: bytes, name: str) -> NDArray[np.uint8]:  # [H, W, 3] RGB
     """Decode an image file's bytes to 8-bit RGB, upright: the orientation that EXIF states is applied.
 
-    Grey and CMYK become RGB, 16 bits become 8, transparency is dropped.
+    Grey and CMYK become RGB, 16 bits become 8, transparency is dropped (that of a TIFF becomes black).
 
     Raises:
         ImageError: not an image, an unknown kind, or cut short; the message begins with `name`.

@@ -10,6 +10,7 @@ from typing import Any, NoReturn, TextIO
 
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
+
 from s2hand.datasets.files import DataError
 
 _BLOCK = 1 << 22  # characters
@@ -95,11 +96,11 @@ def _stack(
     for index, item in enumerate(items):
         try:
             array = np.asarray(item, np.float64)
-        except (TypeError, ValueError):
-            array = np.empty(0)  # not numbers, or nested unevenly
+        except (TypeError, ValueError):  # not numbers, or nested unevenly
+            array = np.empty(0)
         if array.shape != shape or not np.isfinite(array).all():
-            found = "NaN or infinity" if array.shape == shape else f"shape {array.shape}"
-            raise DataError(f"{path}: item {first + index}: expected {shape} finite numbers, found {found}")
+            where = f"{path}: item {first + index}"
+            raise DataError(f"{where}: expected finite numbers of shape {shape}, found {str(item)[:60]}")
         stacked[index] = array
     return stacked
 

@@ -25,11 +25,13 @@ from typing import Any, NoReturn
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
+
 from s2hand.datasets.cameras import Box
 from s2hand.datasets.files import DataError
 from s2hand.datasets.records import HANDS, Hand
 from s2hand.datasets.skeleton import JOINT_COUNT, JOINT_NAMES
 
+_NUMBER = pa.field("element", pa.float32())  # the name that Parquet gives to what a list holds
 SCHEMA = pa.schema(
     [
         pa.field("image", pa.string(), nullable=False),
@@ -38,8 +40,8 @@ SCHEMA = pa.schema(
         pa.field("height", pa.int32(), nullable=False),
         pa.field("hand", pa.string(), nullable=False),
         pa.field("hand_index", pa.int16(), nullable=False),
-        pa.field("box", pa.list_(pa.float32(), 4), nullable=False),
-        pa.field("keypoints", pa.list_(pa.float32(), 3 * JOINT_COUNT), nullable=False),
+        pa.field("box", pa.list_(_NUMBER, 4), nullable=False),
+        pa.field("keypoints", pa.list_(_NUMBER, 3 * JOINT_COUNT), nullable=False),
     ]
 )
 
@@ -149,17 +151,18 @@ def rows_to_table(rows: Sequence[HandRow], metadata: Mapping[bytes, bytes]) -> p
 def _fixed_lists(arrays: list[NDArray[np.float32]], length: int) -> Any:
     flat = np.concatenate([*arrays, np.empty(0, np.float32)])
     # from_pandas=False: a NaN stays a NaN; it does not become a null.
-    return pa.FixedSizeListArray.from_arrays(pa.array(flat, pa.float32(), from_pandas=False), length)
+    values = pa.array(flat, pa.float32(), from_pandas=False)
+    return pa.FixedSizeListArray.from_arrays(values, type=pa.list_(_NUMBER, length))
 
 
 def check_schema(schema: pa.Schema, where: Path) -> None:
     """Raise `DataError` naming the file and the first column that is not as in `SCHEMA`."""
     if schema.equals(SCHEMA, check_metadata=False):
         return
-    found = {column.name: str(column.type) for column in schema}
+    found = {column.name: column.type for column in schema}
     for column in SCHEMA:
-        if found.get(column.name) != str(column.type):
-            there = found.get(column.name, "no such column")
+        there = found.get(column.name, "no such column")
+        if there != column.type:
             _refuse(where, f"column {column.name}: expected {column.type}, found {there}")
     _refuse(where, f"expected the columns {SCHEMA.names}, none nullable, found {schema.names}")
 
