@@ -9,7 +9,7 @@ from skimage.measure import marching_cubes
 from s2hand.train.openhand.implicit import PALM, HandSurface
 from s2hand.train.openhand.remesh import Patch, remesh
 from s2hand.train.openhand.rings import SIDES, WRIST_CUT, WRIST_SIDES, Tube, digit_mesh, wrist_ring
-from s2hand.train.openhand.skeleton import Array, Skeleton, digit_joints
+from s2hand.train.openhand.skeleton import DIGITS, Array, Skeleton, digit_joints
 
 Ints = npt.NDArray[np.int64]
 VERTICES = 778
@@ -158,7 +158,8 @@ def build_mesh(surface: HandSurface, skeleton: Skeleton) -> HandMesh:
     vertices = np.concatenate([fixed, march[used]])
     faces = _stitch(vertices, march_faces + len(fixed), indices)
     free = VERTICES - sum(len(digit.vertices) for digit in digits) - WRIST_SIDES
-    knuckles = skeleton.joints[[digit_joints(d)[0] for d in ("index", "middle", "ring", "little")]]
+    bases = [digit_joints(digit)[0] for digit in DIGITS[1:]]
+    knuckles = skeleton.joints[bases] + 7.0 * skeleton.axes[bases, 2]  # their backs
     palm = remesh(Patch(vertices, faces, len(fixed)), surface, knuckles, free)
     return _join(palm, digits)
 

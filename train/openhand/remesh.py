@@ -100,7 +100,7 @@ class _Editor:
         nearest = sqrt(
             min(_dot(away, away) for away in (_minus(point, knuckle) for knuckle in self.knuckles))
         )
-        return 0.72 + 0.38 * min(max((nearest - 14.0) / 26.0, 0.0), 1.0)
+        return 0.64 + 0.50 * min(max((nearest - 12.0) / 34.0, 0.0), 1.0)
 
     def length(self, a: int, b: int) -> float:
         """Edge length relative to the size wanted at its middle, rounded so that ties break alike everywhere."""

@@ -33,7 +33,7 @@ def _nearest_finger(vertices: Array, skeleton: Skeleton) -> Array:
             away @ bone, -30.0, float(np.linalg.norm(skeleton.joints[second] - skeleton.joints[first]))
         )
         distances.append(np.linalg.norm(away - along[:, None] * bone, axis=1))
-    score = -np.array(distances).T / 2.2
+    score = -np.array(distances).T / 3.5
     weights = np.exp(score - score.max(axis=1, keepdims=True))
     return np.asarray(weights / weights.sum(axis=1, keepdims=True))
 
@@ -49,7 +49,7 @@ def _thumb_base(vertices: Array, skeleton: Skeleton) -> Array:
         distances.append(np.linalg.norm(vertices - origin - share[:, None] * line, axis=1))
     mine, other = distances
     along = (vertices - start) @ skeleton.axes[13, 0]
-    return smooth_step((other - mine) / 26.0 + 0.45) * smooth_step((along + 16.0) / 34.0)
+    return smooth_step((other - mine) / 36.0 + 0.45) * smooth_step((along + 20.0) / 44.0)
 
 
 def _diffuse(weights: Array, mesh: HandMesh, rounds: int) -> Array:
