@@ -3,7 +3,7 @@
     render             a coloured mesh to rgb, silhouette and depth
     rasterize.py       which face a pixel shows, and where on it (torch); reference.py is its readable twin
     kernels.py         the same for NumPy, without torch
-    surface.py         the points of the mesh that pixels see, and values of the vertices there, differentiably
+    surface.py         the points of the mesh that pixels see, and values of the vertices read there
     camera.py, shading.py, image.py    projection, light, and all of it together
 
 Importing this builds nothing: torch and numba are loaded by the first call.

@@ -35,8 +35,8 @@ def render_mesh(
 ) -> RenderedImage:
     """Render; `s2hand.train.render.render` says how.
 
-    The face that a sample shows is decided without gradient; position, light and colour on it are plain
-    autograd. The gradient of the decision itself, at silhouettes, would be added where samples are pooled.
+    Which face a sample shows is decided first, and has no gradient; where on the face, how deep and in what
+    colour is plain autograd.
     """
     if colors.shape != vertices.shape:
         raise ValueError(f"colors: expected {list(vertices.shape)}, found {list(colors.shape)}")

@@ -128,7 +128,7 @@ def _draw(  # type: ignore[no-untyped-def]
         # Each comparison is written so that it fails for NaN: a corner that is not a number drops the face.
         if not MIN_AREA < abs(area) < math.inf or (cull and area > 0.0):
             continue
-        if not (za > MIN_DEPTH and zb > MIN_DEPTH and zc > MIN_DEPTH):
+        if not (MIN_DEPTH < za < math.inf and MIN_DEPTH < zb < math.inf and MIN_DEPTH < zc < math.inf):
             continue
         corners = (ua, va, za, ub, vb, zb, uc, vc, zc)
         turn = math.copysign(1.0, area)
@@ -140,9 +140,7 @@ def _checked(vertices_px: NDArray[np.floating], faces: NDArray[np.integer]) -> N
     if faces.ndim != 2 or faces.shape[1] != 3:
         raise ValueError(f"faces: expected [F, 3], found {list(faces.shape)}")
     if vertices_px.shape[-1:] != (3,):
-        raise ValueError(
-            f"vertices_px: expected u, v, z in the last dimension, found {list(vertices_px.shape)}"
-        )
+        raise ValueError(f"vertices_px: expected u, v, z in the last dimension, found {list(vertices_px.shape)}")
     count = vertices_px.shape[-2]
     if faces.size and not (int(faces.min()) >= 0 and int(faces.max()) < count):
         raise ValueError(
@@ -208,9 +206,7 @@ def rasterize_batch(
     return face_index, barycentrics, depth
 
 
-def run_in_bands(
-    work: Callable[[int, int, int], None], batch: int, height: int, threads: int | None = None
-) -> None:
+def run_in_bands(work: Callable[[int, int, int], None], batch: int, height: int, threads: int | None = None) -> None:
     """Call work(item, row_start, row_stop) so that every row of every item is done once, on some threads.
 
     Images are cut into bands of rows only when there are fewer of them than threads. The threads end before

@@ -9,8 +9,8 @@ import math
 import torch
 from torch import Tensor
 
-from s2hand.train.render.fragments import Fragments
 from s2hand.train.render.kernels import BACKGROUND, FAR, MIN_AREA, MIN_DEPTH, NEAR
+from s2hand.train.render.rasterize import Fragments
 
 
 def rasterize(
@@ -26,10 +26,7 @@ def rasterize(
     Works in float64 like the fast one, so that both see the same pixels on the same side of an edge; returns
     the type of the vertices. Barycentric coordinates and depth are differentiable.
     """
-    drawn = [
-        _rasterize_one(vertices.double(), faces.long(), image_size, cull, near, far)
-        for vertices in vertices_px
-    ]
+    drawn = [_rasterize_one(vertices.double(), faces.long(), image_size, cull, near, far) for vertices in vertices_px]
     face_index, barycentrics, depth = (torch.stack(images) for images in zip(*drawn, strict=True))
     return Fragments(face_index, barycentrics.to(vertices_px.dtype), depth.to(vertices_px.dtype))
 
@@ -67,14 +64,12 @@ def _is_drawn(corners: Tensor, cull: bool) -> bool:  # [3, 3]
     """Say whether a face is finite, in front, not degenerate, and, with `cull`, turned to the camera."""
     (ua, va, za), (ub, vb, zb), (uc, vc, zc) = corners.tolist()
     area = (ub - ua) * (vc - va) - (uc - ua) * (vb - va)
-    in_front = za > MIN_DEPTH and zb > MIN_DEPTH and zc > MIN_DEPTH
+    in_front = all(MIN_DEPTH < z < math.inf for z in (za, zb, zc))
     return in_front and MIN_AREA < abs(area) < math.inf and not (cull and area > 0)
 
 
 def _barycentrics(corners: Tensor, points: Tensor) -> Tensor:  # [3, 2], [..., 2] -> [..., 3]
     """Return the share of the triangle's area that lies opposite each corner, seen from the points."""
     x, y = (corners - points[..., None, :]).unbind(-1)
-    opposite = torch.stack(
-        [x[..., i] * y[..., j] - x[..., j] * y[..., i] for i, j in ((1, 2), (2, 0), (0, 1))], dim=-1
-    )
+    opposite = torch.stack([x[..., i] * y[..., j] - x[..., j] * y[..., i] for i, j in ((1, 2), (2, 0), (0, 1))], dim=-1)
     return opposite / opposite.sum(-1, keepdim=True)

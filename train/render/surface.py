@@ -27,9 +27,7 @@ class Surface:
         image = values.new_zeros(size[0] * size[1] * size[2], *values.shape[1:])
         return image.index_put((self.pixels,), values).view(*size, *values.shape[1:])
 
-    def pool(
-        self, values: Tensor, size: tuple[int, int, int], factor: int
-    ) -> Tensor:  # [C, P] -> [C, B, h, w]
+    def pool(self, values: Tensor, size: tuple[int, int, int], factor: int) -> Tensor:  # [C, P] -> [C, B, h, w]
         """Add values up in images that are `factor` times smaller than [B, H, W] = `size`."""
         batch, height, width = size[0], size[1] // factor, size[2] // factor
         rows, columns = self.pixels // size[2], self.pixels % size[2]
