@@ -28,13 +28,13 @@ def sample_arm(rng: np.random.Generator, opening: Doubles, rotation: Doubles, sk
 
     opening: [16, 3] the wrist's boundary loop in camera coordinates; rotation: [3, 3] hand to camera.
     """
-    bend = rotation_matrix(np.array([0, rng.normal(0, 0.22), rng.normal(0, 0.45)]))
+    bend = rotation_matrix(np.array([[0, rng.normal(0, 0.22), rng.normal(0, 0.45)]]))[0]
     straight = rotation @ np.array([1.0, 0, 0])
     bent = rotation @ bend @ np.array([1.0, 0, 0])
     length = rng.uniform(0.18, 0.32)
     spine = _spine(opening.mean(0), straight, bent, length, bool(rng.random() < 0.5))
     growth = rng.uniform(1.2, 1.55)
-    rings = _rings(opening, spine, straight, np.linspace(0, 1, _RINGS) ** 1.2, growth)
+    rings = _rings(opening, spine, np.linspace(0, 1, _RINGS) ** 1.2, growth)
     rings = rings[: _visible(rings)]
     if len(rings) < 2:
         return []
@@ -52,21 +52,17 @@ def _spine(start: Doubles, straight: Doubles, bent: Doubles, length: float, shar
     knee = start + straight * (0.015 if sharp else 0.03)
     t = np.linspace(0, 1, _RINGS)[:, None] * length
     blend = np.clip(t / (0.03 if sharp else 0.06), 0, 1)
-    return np.asarray(
-        (1 - blend) * (start + straight * t) + blend * (knee + bent * (t - (knee - start) @ straight))
-    )
+    return np.asarray((1 - blend) * (start + straight * t) + blend * (knee + bent * (t - (knee - start) @ straight)))
 
 
-def _rings(opening: Doubles, spine: Doubles, straight: Doubles, share: Doubles, growth: float) -> Doubles:
+def _rings(opening: Doubles, spine: Doubles, share: Doubles, growth: float) -> Doubles:
     """Rings [R, 16, 3] about the spine: the opening's own outline, growing, turned to stay across the spine."""
     outline = opening - opening.mean(0)
-    rings = [opening]
-    for i in range(1, len(spine)):
-        way = spine[i] - spine[i - 1]
-        way /= np.linalg.norm(way)
-        flat = outline - np.outer(outline @ way, way)
-        rings.append(spine[i] + flat * (1 + (growth - 1) * share[i]))
-    return np.asarray(rings)
+    ways = np.diff(spine, axis=0)
+    ways /= np.sqrt((ways**2).sum(1, keepdims=True))
+    flat = outline[None] - (outline @ ways.T).T[..., None] * ways[:, None]
+    sizes = 1 + (growth - 1) * share[1:, None, None]
+    return np.concatenate([opening[None], spine[1:, None] + flat * sizes])
 
 
 def _visible(rings: Doubles) -> int:
@@ -113,9 +109,7 @@ def _sleeve(rng: np.random.Generator, rings: Doubles) -> list[Mesh]:
     tube = _wider(tube, ease * folds * (1 + flare * np.linspace(0, 1, 14)[:, None]))
     hem = _wider(tube[:1], np.array([0.8]))  # the inner edge: closes the gap to the skin
     surface = Surface(sample_texture(rng), 0.01, 2)
-    return [
-        _tube(np.concatenate([hem, tube]), surface, float(rng.choice([1, 2, 4])), float(rng.choice([1, 3])))
-    ]
+    return [_tube(np.concatenate([hem, tube]), surface, float(rng.choice([1, 2, 4])), float(rng.choice([1, 3])))]
 
 
 def _watch(rng: np.random.Generator, rings: Doubles) -> list[Mesh]:

@@ -3,12 +3,11 @@
 from collections.abc import Callable
 from functools import cache
 
-import cv2
 import numpy as np
 
 from s2hand.pipeline.synthetic import clutter, patterns
 from s2hand.pipeline.synthetic.meshes import TEXTURE_SIDE
-from s2hand.pipeline.synthetic.noise import Bytes
+from s2hand.pipeline.synthetic.noise import Bytes, soften
 
 _TEXTURES = 160
 
@@ -43,7 +42,7 @@ def sample_background(rng: np.random.Generator, size: int) -> Bytes:
         if rng.random() < chance * busy:
             draw(rng, image)
     if rng.random() < 0.6:  # out of focus
-        image = cv2.GaussianBlur(image, (0, 0), size / 224 * max(0.3, rng.exponential(1.6)))
+        image = soften(image, size / 224 * max(0.3, rng.exponential(1.6)))
     return image
 
 

@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 
 from s2hand.pipeline.synthetic.noise import Bytes, Floats, colour, palette
-from s2hand.pipeline.synthetic.patterns import shape
+from s2hand.pipeline.synthetic.patterns import scatter
 from s2hand.pipeline.synthetic.skin_tones import skin_bytes
 
 _LINE = cv2.LINE_AA
@@ -15,11 +15,8 @@ _LINE = cv2.LINE_AA
 
 def shapes(rng: np.random.Generator, image: Bytes) -> None:
     """Flat polygons, ellipses and boxes of one palette."""
-    size = len(image)
-    colours = palette(rng, 6, 40)
-    for i in range(int(rng.integers(2, 12))):
-        radius = size * min(0.45, 0.04 + rng.exponential(0.1))
-        shape(rng, image, rng.uniform(0, 1, 2) * size, radius, colours[i % 6], 3)
+    radii = len(image) * np.minimum(0.45, 0.04 + rng.exponential(0.1, int(rng.integers(2, 12))))
+    scatter(rng, image, radii, palette(rng, 6, 40), 3)
 
 
 def bars(rng: np.random.Generator, image: Bytes) -> None:
@@ -55,9 +52,7 @@ def limbs(rng: np.random.Generator, image: Bytes) -> None:
         _tube(image, start, end, width, tone)
         if rng.random() < 0.5:
             for spread in np.linspace(-0.7, 0.7, int(rng.integers(2, 6))) + rng.normal(0, 0.1):
-                tip = end + width * rng.uniform(0.8, 2) * np.array(
-                    [np.cos(turn + spread), np.sin(turn + spread)]
-                )
+                tip = end + width * rng.uniform(0.8, 2) * np.array([np.cos(turn + spread), np.sin(turn + spread)])
                 _tube(image, end, tip, width * 0.28, tone)
 
 

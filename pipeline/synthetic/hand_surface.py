@@ -38,7 +38,7 @@ _NAIL_MM = {"thumb": 13.5, "index": 10.5, "middle": 11.0, "ring": 10.5, "little"
 class HandSurface:
     """Sample maps of the open hand. T = 1538 * SAMPLES; the samples of face f start at f * SAMPLES.
 
-    maps [T, len(MAPS)]: the strength of each feature, mostly 0..1 (the noises about 0). height [T, 3]: metres of relief
+    maps [len(MAPS), T]: the strength of each feature, mostly 0..1 (the noises about 0). height [3, T]: metres of relief
     of creases and nails, of tendons and knuckles, and of fine grain.
     """
 
@@ -70,7 +70,7 @@ def hand_surface() -> HandSurface:
     for digit in DIGITS:
         _paint_digit(digit, points, normals, weights, features, height)
     _paint_noise(points, features, height)
-    return HandSurface(np.stack([features[name] for name in MAPS], -1), height)
+    return HandSurface(np.stack([features[name] for name in MAPS]), np.ascontiguousarray(height.T))
 
 
 def _spread(spread: Floats, corners: Floats) -> Floats:
@@ -148,18 +148,14 @@ def _paint_digit(
         if bone > 0 or digit == "thumb":
             lines = np.maximum(_bump(local[:, 0] - 0.9, 0.65), _bump(local[:, 0] + 1.3, 0.55) * (bone == 1))
             features["crease"] = np.maximum(features["crease"], lines * inside * reach)
-            folds = (0.5 + 0.5 * np.cos(local[:, 0] * 2 * np.pi / 1.9)) * _bump(
-                local[:, 0], 3.6 if bone == 1 else 2.2
-            )
+            folds = (0.5 + 0.5 * np.cos(local[:, 0] * 2 * np.pi / 1.9)) * _bump(local[:, 0], 3.6 if bone == 1 else 2.2)
             features["wrinkle"] = np.maximum(features["wrinkle"], folds * outside * reach)
             knuckle = _bump(local[:, 0], 5.0) * outside * reach
             features["blood"] = np.maximum(features["blood"], 0.75 * knuckle)
         if bone == 0 and digit != "thumb":
             base = _bump(local[:, 0] - 0.47 * length, 0.8) * inside * (local[:, 0] > 0)
             features["crease"] = np.maximum(features["crease"], base)
-            features["ring"] += (
-                mine * _step(3.0, 2.2, np.abs(local[:, 0] - 0.62 * length)) * (DIGITS.index(digit))
-            )
+            features["ring"] += mine * _step(3.0, 2.2, np.abs(local[:, 0] - 0.62 * length)) * (DIGITS.index(digit))
         features["palm"] = np.maximum(
             features["palm"],
             _step(0.15, -0.35, outward) * mine * (local[:, 0] > 0) * (local[:, 0] < length + 3),
@@ -183,9 +179,7 @@ def _paint_nail(
     along = local[:, 0] - (length - 0.8)  # 0 at the free edge, negative towards the hand
     round_ = np.degrees(np.arctan2(local[:, 1], local[:, 2]))  # 0 on the back
     long_ = _NAIL_MM[digit]
-    corner = (
-        np.maximum(np.abs(round_) / 48, 0) ** 4 + np.maximum((along + long_ / 2) / (long_ / 2), -np.inf) ** 4
-    )
+    corner = np.maximum(np.abs(round_) / 48, 0) ** 4 + np.maximum((along + long_ / 2) / (long_ / 2), -np.inf) ** 4
     inside = corner**0.25
     back = mine & (np.abs(round_) < 90)
     plate = _step(1.05, 0.97, inside) * back

@@ -6,7 +6,7 @@ from s2hand.pipeline.synthetic.backgrounds import sample_texture
 from s2hand.pipeline.synthetic.meshes import TEXTURE_SIDE, Ints, Mesh, Surface, brick, lathe, make_mesh
 from s2hand.pipeline.synthetic.noise import Floats
 from s2hand.pipeline.synthetic.patterns import wall
-from s2hand.pipeline.synthetic.posing import Doubles, rotation_matrix
+from s2hand.pipeline.synthetic.posing import Doubles, cross
 from s2hand.pipeline.synthetic.skin import arm_texture
 from s2hand.pipeline.synthetic.skin_tones import sample_tone
 
@@ -41,14 +41,9 @@ def held_object(rng: np.random.Generator, joints: Doubles, rotation: Doubles) ->
 
 def _along_bones(joints: Doubles) -> Doubles:
     """Points [60, 3] on the bones of the fingers."""
-    chains = [[0, 1 + 4 * d, 2 + 4 * d, 3 + 4 * d, 4 + 4 * d] for d in range(5)]
-    points = [
-        joints[a] + (joints[b] - joints[a]) * t
-        for c in chains
-        for a, b in zip(c[:-1], c[1:], strict=True)
-        for t in (0.4, 0.7, 1)
-    ]
-    return np.asarray(points)
+    fingers = joints[1:].reshape(5, 4, 3)
+    starts = np.concatenate([np.broadcast_to(joints[0], (5, 1, 3)), fingers[:, :-1]], axis=1)
+    return np.concatenate([starts + (fingers - starts) * t for t in (0.4, 0.7, 1.0)]).reshape(-1, 3)
 
 
 def _thing(rng: np.random.Generator, kind: str, radius: float, centre: Doubles, axis: Doubles) -> Mesh:
@@ -56,9 +51,7 @@ def _thing(rng: np.random.Generator, kind: str, radius: float, centre: Doubles, 
     vertices, faces, uv = _shape(rng, kind, radius)
     turned = vertices @ _frame(rng, axis) + centre
     glossy = rng.random() < 0.5
-    surface = Surface(
-        sample_texture(rng), float(rng.uniform(0.1, 0.6) if glossy else 0.03), int(rng.integers(3, 7))
-    )
+    surface = Surface(sample_texture(rng), float(rng.uniform(0.1, 0.6) if glossy else 0.03), int(rng.integers(3, 7)))
     return make_mesh(turned, faces, uv, surface)
 
 
@@ -105,19 +98,19 @@ def _shape(rng: np.random.Generator, kind: str, radius: float) -> tuple[Floats, 
 
 def _frame(rng: np.random.Generator, axis: Doubles) -> Doubles:
     """Rows x, y, z of a frame whose z is the axis, turned about it by chance."""
-    side = np.cross(axis, rng.normal(0, 1, 3))
+    side = cross(axis, rng.normal(0, 1, 3))
     side /= np.linalg.norm(side)
-    return np.stack([side, np.cross(axis, side), axis])
+    return np.stack([side, cross(axis, side), axis])
 
 
-def occluders(rng: np.random.Generator, joints: Doubles, K: Doubles, size: int) -> list[Mesh]:
+def occluders(rng: np.random.Generator, joints: Doubles) -> list[Mesh]:
     """One or two things between the camera and the hand, over some of it: rods, boxes, other people's limbs."""
     pieces = []
     for _ in range(1 + int(rng.random() < 0.3)):
         target = joints[int(rng.integers(21))] + rng.normal(0, 0.02, 3)
         share = rng.uniform(0.5, 0.85)
         centre = target * share
-        radius = share * rng.uniform(0.006, 0.03)
+        radius = share * rng.uniform(0.004, 0.026)
         axis = rng.normal(0, 1, 3) * [1, 1, 0.3]
         pieces.append(
             _limb(rng, radius, centre, axis)

@@ -6,7 +6,7 @@ Every painter takes a generator and a size and returns an image [size, size, 3],
 import cv2
 import numpy as np
 
-from s2hand.pipeline.synthetic.noise import Bytes, Floats, colour, fractal, palette
+from s2hand.pipeline.synthetic.noise import Bytes, Floats, colour, fractal, palette, soften
 
 _LINE = cv2.LINE_AA
 
@@ -47,9 +47,7 @@ def woven(rng: np.random.Generator, size: int) -> Bytes:
         image = np.where(joint, second, first + tone)
     elif kind == 3:  # planks with grain
         plank = np.floor(v)
-        grain = np.sin(3 * (u * 0.3 + 2 * fractal(rng, size, 1, 0.6)[..., 0]) + plank * 2.4) * rng.uniform(
-            4, 16
-        )
+        grain = np.sin(3 * (u * 0.3 + 2 * fractal(rng, size, 1, 0.6)[..., 0]) + plank * 2.4) * rng.uniform(4, 16)
         tone = np.sin(plank * 12.9) * 14 - 40 * (v % 1 < 0.04)
         image = first + (grain + tone)[..., None] * np.array([1, 0.8, 0.6], np.float32)
     else:  # cloth: fine threads and soft folds
@@ -60,34 +58,39 @@ def woven(rng: np.random.Generator, size: int) -> Bytes:
 
 
 def leaves(rng: np.random.Generator, size: int) -> Bytes:
-    """Dead leaves: overlapping shapes of all sizes, as crowded scenes statistically are; sometimes all of one hue."""
+    """Dead leaves: overlapping shapes of all sizes, as crowded scenes statistically are; sometimes all of one kind."""
     image = wall(rng, size)
-    colours = palette(rng, 12, rng.uniform(20, 60))
-    kind = rng.integers(4)
     count = int(rng.integers(30, 110))
     radii = size * 0.5 / (1 + 25 * np.sqrt(np.linspace(0, 1, count)))  # large ones first
-    places = rng.uniform(-0.05, 1.05, (count, 2)) * size
-    for i in range(count):
-        shape(rng, image, places[i], radii[i] * rng.uniform(0.7, 1.6), colours[i % 12], int(kind))
+    radii *= rng.uniform(0.7, 1.6, count)
+    scatter(rng, image, radii, palette(rng, 12, rng.uniform(20, 60)), int(rng.integers(4)))
     return image
 
 
-def shape(
-    rng: np.random.Generator, image: Bytes, centre: Floats, radius: float, tint: tuple[int, ...], kind: int
+def scatter(
+    rng: np.random.Generator, image: Bytes, radii: Floats, colours: list[tuple[int, int, int]], kind: int
 ) -> None:
-    """Draw one filled ellipse, leaf, polygon or box of about `radius` pixels on the image."""
-    x, y = int(centre[0]), int(centre[1])
-    pick = kind if kind < 3 else int(rng.integers(3))
-    if pick == 0:
-        axes = (max(1, int(radius)), max(1, int(radius * rng.uniform(0.3, 1))))
-        cv2.ellipse(image, (x, y), axes, rng.uniform(0, 180), 0, 360, tint, -1)
-        return
-    corners = int(rng.integers(3, 8)) if pick == 1 else 4
-    angles = np.sort(rng.uniform(0, 2 * np.pi, corners)) if pick == 1 else np.arange(4) * np.pi / 2 + 0.785
-    ring = np.stack([np.cos(angles), np.sin(angles)], 1) * radius * [1, rng.uniform(0.3, 1.2)]
-    turn = rng.uniform(0, np.pi) if pick == 1 else rng.normal(0, 0.15)
-    spin = np.array([[np.cos(turn), -np.sin(turn)], [np.sin(turn), np.cos(turn)]])
-    cv2.fillPoly(image, [(ring @ spin.T + centre).astype(np.int32)], tint)
+    """Draw filled ellipses (kind 0), polygons (1), boxes (2) or all of them (3) of given radii (pixels) anywhere."""
+    count, size = len(radii), len(image)
+    places = rng.uniform(-0.05, 1.05, (count, 2)) * size
+    kinds = rng.integers(0, 3, count) if kind == 3 else np.full(count, kind)
+    corners = np.where(kinds == 1, rng.integers(3, 8, count), 4)
+    angles = np.sort(rng.uniform(0, 2 * np.pi, (count, 8)), axis=1)
+    angles[kinds == 2] = np.arange(8) * np.pi / 2 + np.pi / 4
+    flat = rng.uniform(0.3, 1.1, count)
+    turns = np.where(kinds == 2, rng.normal(0, 0.15, count), rng.uniform(0, np.pi, count))
+    x, y = np.cos(angles) * radii[:, None], np.sin(angles) * (radii * flat)[:, None]
+    cos, sin = np.cos(turns)[:, None], np.sin(turns)[:, None]
+    outlines = np.stack([cos * x - sin * y, sin * x + cos * y], -1) + places[:, None]
+    outlines_px, places_px = outlines.astype(np.int32), places.astype(int).tolist()
+    axes = np.maximum(np.stack([radii, radii * flat], -1), 1).astype(int).tolist()
+    degrees = np.degrees(turns)
+    for i in range(count):
+        tint = colours[i % len(colours)]
+        if kinds[i] == 0:
+            cv2.ellipse(image, places_px[i], axes[i], degrees[i], 0, 360, tint, -1)
+        else:
+            cv2.fillPoly(image, [outlines_px[i, : corners[i]]], tint)
 
 
 def room(rng: np.random.Generator, size: int) -> Bytes:
@@ -97,9 +100,7 @@ def room(rng: np.random.Generator, size: int) -> Bytes:
     tilt = rng.normal(0, 0.15) * size
     floor = woven(rng, size) if rng.random() < 0.5 else wall(rng, size)
     mask = np.zeros((size, size), np.uint8)
-    ground = np.array(
-        [[-5, horizon - tilt], [size + 5, horizon + tilt], [size + 5, size + 5], [-5, size + 5]]
-    )
+    ground = np.array([[-5, horizon - tilt], [size + 5, horizon + tilt], [size + 5, size + 5], [-5, size + 5]])
     cv2.fillPoly(mask, [ground.astype(np.int32)], 255, _LINE)
     image = np.where(mask[..., None] > 127, floor, image)
     for _ in range(int(rng.integers(1, 6))):
@@ -150,11 +151,7 @@ def _standing(rng: np.random.Generator, image: Bytes, box: tuple[float, ...], ti
 
 def page(rng: np.random.Generator, size: int) -> Bytes:
     """Paper or a screen with lines of marks that look like text, a heading and a picture."""
-    paper = (
-        np.array(colour(rng))
-        if rng.random() < 0.25
-        else np.full(3, rng.uniform(190, 250)) + rng.normal(0, 6, 3)
-    )
+    paper = np.array(colour(rng)) if rng.random() < 0.25 else np.full(3, rng.uniform(190, 250)) + rng.normal(0, 6, 3)
     image = np.ascontiguousarray(np.broadcast_to(_bytes(paper), (size, size, 3)))
     ink = tuple(int(c) for c in _bytes(rng.uniform(0, 90) + rng.normal(0, 10, 3)))
     pitch = max(3.0, rng.uniform(0.03, 0.1) * size)
@@ -165,9 +162,7 @@ def page(rng: np.random.Generator, size: int) -> Bytes:
         while x < size:
             word = pitch * rng.uniform(0.2, 1.6)
             if rng.random() < 0.85:
-                cv2.rectangle(
-                    image, (int(x), int(y)), (int(x + word * 0.8), int(y) + high), ink, -1 if high < 4 else 1
-                )
+                cv2.rectangle(image, (int(x), int(y)), (int(x + word * 0.8), int(y) + high), ink, -1 if high < 4 else 1)
             x += word
         y += pitch
     if rng.random() < 0.4:
@@ -178,13 +173,11 @@ def page(rng: np.random.Generator, size: int) -> Bytes:
 
 def lights(rng: np.random.Generator, size: int) -> Bytes:
     """A dark or dim place with lamps out of focus."""
-    image = _bytes(
-        np.array(colour(rng), np.float32) * rng.uniform(0.05, 0.6) + np.zeros((size, size, 3), np.float32)
-    )
+    image = _bytes(np.array(colour(rng), np.float32) * rng.uniform(0.05, 0.6) + np.zeros((size, size, 3), np.float32))
     for _ in range(int(rng.integers(5, 40))):
         x, y = (rng.uniform(0, 1, 2) * size).astype(int)
         cv2.circle(image, (int(x), int(y)), int(max(1, rng.exponential(0.04) * size)), colour(rng), -1, _LINE)
-    return cv2.GaussianBlur(image, (0, 0), max(0.5, rng.uniform(0.005, 0.04) * size))
+    return soften(image, max(0.5, rng.uniform(0.005, 0.04) * size))
 
 
 def _plane(rng: np.random.Generator, size: int) -> tuple[Floats, Floats]:

@@ -7,7 +7,7 @@ import cv2
 import numba
 import numpy as np
 
-from s2hand.pipeline.synthetic.noise import Bytes, Floats
+from s2hand.pipeline.synthetic.noise import Bytes, Floats, soften
 
 _LINEAR = ((np.arange(256) / 255.0) ** 2.2).astype(np.float32)
 _CURVE_STEPS = 1024
@@ -25,14 +25,13 @@ class Foreground:
     cover: Floats
 
 
-def take_photograph(
-    rng: np.random.Generator, front: Foreground, background: Bytes, degradation: float
-) -> Bytes:
+def take_photograph(rng: np.random.Generator, front: Foreground, background: Bytes, degradation: float) -> Bytes:
     """One photograph [S, S, 3], uint8 RGB. `degradation` in [0, 1] is how often and how much the camera spoils it."""
     light = compose(rng, front, background)
     if rng.random() < 0.15 + 0.35 * degradation:
         light = _lens(rng, light, degradation)
-    image = _develop(rng, light, degradation)
+    hand = float(front.light[::4, ::4].sum() / max(3 * float(front.cover[::4, ::4].sum()), 1e-3))
+    image = _develop(rng, light, max(hand, 1e-3), degradation)
     if rng.random() < 0.3 * degradation:
         quality = int(rng.integers(25, 80))
         coded = cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, quality])[1]
@@ -51,9 +50,9 @@ def compose(rng: np.random.Generator, front: Foreground, background: Bytes) -> F
         shift = rng.normal(0, 0.08, 2) * size
         move = np.array([[1, 0, shift[0]], [0, 1, shift[1]]], np.float32)
         shadow = cv2.warpAffine(cover, move, (size, size), borderMode=cv2.BORDER_REPLICATE)
-        shadow = _soften(shadow, max(1.0, rng.exponential(0.04) * size))
+        shadow = soften(shadow, max(1.0, rng.exponential(0.04) * size))
         dim *= 1 - np.float32(rng.uniform(0.2, 0.7)) * shadow
-    if rng.random() < 0.1:  # the edge of another picture, as in crops that reach beyond the frame
+    if rng.random() < 0.05:  # the edge of another picture, as in crops that reach beyond the frame
         edge = int(rng.uniform(0.03, 0.3) * size)
         side = int(rng.integers(4))
         cut = (slice(edge), slice(None)) if side == 0 else (slice(size - edge, None), slice(None))
@@ -64,26 +63,14 @@ def compose(rng: np.random.Generator, front: Foreground, background: Bytes) -> F
     return np.asarray(front.light + light * (dim * (1 - cover))[..., None])
 
 
-def _soften(image: Floats, sigma: float) -> Floats:
-    """A Gaussian blur; wide ones on a smaller image, which costs less and looks the same."""
-    if sigma < 4:
-        return np.asarray(cv2.GaussianBlur(image, (0, 0), sigma))
-    size, step = image.shape[0], int(sigma // 2)
-    small = cv2.resize(image, (max(4, size // step),) * 2, interpolation=cv2.INTER_AREA)
-    small = cv2.GaussianBlur(small, (0, 0), max(0.3, sigma * len(small) / size))
-    return np.asarray(cv2.resize(small, (size, size), interpolation=cv2.INTER_LINEAR))
-
-
 def _lens(rng: np.random.Generator, light: Floats, degradation: float) -> Floats:
     """Out of focus, moved, or of low resolution."""
     size = len(light)
     kind = rng.random()
     if kind < 0.5:
-        return np.asarray(
-            cv2.GaussianBlur(light, (0, 0), size / 224 * (0.35 + rng.exponential(0.4 + 0.6 * degradation)))
-        )
+        return np.asarray(soften(light, size / 224 * min(0.35 + rng.exponential(0.4 + 0.5 * degradation), 3.0)))
     if kind < 0.75:
-        length = int(max(3, rng.exponential(0.02 + 0.02 * degradation) * size)) | 1
+        length = int(np.clip(rng.exponential(0.012 + 0.012 * degradation), 3 / size, 0.05) * size) | 1
         kernel = np.zeros((length, length), np.float32)
         turn, half = rng.uniform(0, np.pi), (length - 1) / 2
         way = np.array([np.cos(turn), np.sin(turn)]) * half
@@ -98,15 +85,19 @@ def _lens(rng: np.random.Generator, light: Floats, degradation: float) -> Floats
     return np.asarray(cv2.resize(small, (size, size), interpolation=cv2.INTER_CUBIC))
 
 
-def _develop(rng: np.random.Generator, light: Floats, degradation: float) -> Bytes:
-    """Exposure, white balance, saturation, contrast, sensor noise: linear RGB to uint8 sRGB."""
-    mean = float(light[::8, ::8].mean())
-    exposure = np.clip((0.2 / max(mean, 0.02)) ** 0.6, 0.4, 3) * np.exp(rng.normal(0.05, 0.3))
+def _develop(rng: np.random.Generator, light: Floats, hand: float, degradation: float) -> Bytes:
+    """Exposure, white balance, saturation, contrast, sensor noise: linear RGB to uint8 sRGB.
+
+    hand: the mean light of what is in front.
+    """
+    middle = float(light[::8, ::8].mean())
+    exposure = np.clip((0.2 / max(middle, 0.02)) ** 0.6, 0.4, 3) * np.exp(rng.normal(0.05, 0.3))
+    exposure = np.clip(exposure, 0.07 / hand, 0.75 / hand)  # the hand is what was photographed
     balance = np.exp(rng.normal(0, 0.08, 3))
     saturation = rng.uniform(0.65, 1.3) if rng.random() < 0.96 else 0.0
     grey = np.array([0.25, 0.6, 0.15])
     matrix = (saturation * np.eye(3) + (1 - saturation) * grey[None]) * balance[None] * exposure
-    noise = (0.004 + rng.exponential(0.02) * degradation) if rng.random() < 0.7 else 0.003
+    noise = 0.003 + rng.exponential(0.015) * degradation * (rng.random() < 0.7)
     out = np.empty(light.shape, np.uint8)
     _develop_kernel(
         light,

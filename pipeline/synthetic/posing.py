@@ -35,15 +35,20 @@ def open_hand() -> HandArrays:
     return read_hand_file(Path(s2hand.train.__file__).parent / "assets" / "open_hand.npz")
 
 
+def cross(a: Doubles, b: Doubles) -> Doubles:
+    """The cross product of two vectors [3]; `np.cross` spends most of its time on finding out that they are that."""
+    return np.array([a[1] * b[2] - a[2] * b[1], a[2] * b[0] - a[0] * b[2], a[0] * b[1] - a[1] * b[0]])
+
+
 def rotation_matrix(axis_angle: Doubles) -> Doubles:
-    """Axis-angle [..., 3] in radians to rotation matrices [..., 3, 3] (Rodrigues)."""
-    angle = np.linalg.norm(axis_angle, axis=-1)[..., None]
-    axis = axis_angle / np.maximum(angle, 1e-12)
-    x, y, z = np.moveaxis(axis, -1, 0)
-    zero = np.zeros_like(x)
-    cross = np.stack([zero, -z, y, z, zero, -x, -y, x, zero], -1).reshape(*x.shape, 3, 3)
-    sine, cosine = np.sin(angle)[..., None], np.cos(angle)[..., None]
-    return np.asarray(np.eye(3) + sine * cross + (1 - cosine) * (cross @ cross))
+    """Axis-angle [N, 3] in radians to rotation matrices [N, 3, 3] (Rodrigues)."""
+    angle = np.sqrt((axis_angle**2).sum(-1))
+    axis = axis_angle / np.maximum(angle, 1e-12)[:, None]
+    skew = np.zeros((len(axis), 3, 3))
+    skew[:, [2, 0, 1], [1, 2, 0]] = axis
+    skew[:, [1, 2, 0], [2, 0, 1]] = -axis
+    sine, cosine = np.sin(angle)[:, None, None], np.cos(angle)[:, None, None]
+    return np.asarray(np.eye(3) + sine * skew + (1 - cosine) * (skew @ skew))
 
 
 def rotation_vector(matrix: Doubles) -> Doubles:
@@ -90,7 +95,5 @@ def pose_hand(hand: HandArrays, axis_angle: Doubles, shape: Doubles, rotation: D
 def _fingertips(hand: HandArrays) -> list[int]:
     """The five fingertip vertices, thumb to little finger; the open hand names its own."""
     if hand.fingertips is None:
-        raise ValueError(
-            "the hand model names no fingertips: expected 5 vertices under 'fingertips' in its .npz"
-        )
+        raise ValueError("the hand model names no fingertips: expected 5 vertices under 'fingertips' in its .npz")
     return list(hand.fingertips)

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from functools import cache
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -32,6 +33,9 @@ from s2hand.train.openhand.gestures import sample_gesture
 
 SUPERSAMPLING = 2
 """The scene is drawn at this multiple of the photograph's side, so that edges are smooth."""
+
+_LEAST_SEEN = 0.22
+"""Share of the hand's convex outline that must show skin; a spread hand in full view fills about half of its own."""
 
 _SPLITS = {"training": 0, "evaluation": 1}
 
@@ -68,8 +72,8 @@ class _Placed:
 def photograph(settings: SyntheticSettings, split: str, index: int) -> Photograph:
     """Photograph number `index` of a split ('training', 'evaluation'); depends on the settings' seed, size, coverage,
     degradation and versions, and on nothing else."""
-    streams = np.random.SeedSequence([settings.seed, _SPLITS[split], index]).spawn(6)
-    placing, dressing, lighting, *_ = (np.random.default_rng(s) for s in streams)
+    streams = np.random.SeedSequence([settings.seed, _SPLITS[split], index]).spawn(3)
+    placing, dressing, lighting = (np.random.default_rng(s) for s in streams)
     size = settings.image_size
     placed = _place_hand(placing, size, settings.coverage)
     skin = sample_skin(dressing)
@@ -78,9 +82,7 @@ def photograph(settings: SyntheticSettings, split: str, index: int) -> Photograp
     for version in range(settings.versions if split == "training" else 1):
         rng = np.random.default_rng(np.random.SeedSequence([settings.seed, _SPLITS[split], index, version]))
         images.append(take_photograph(rng, front, sample_background(rng, size), settings.degradation))
-    return Photograph(
-        tuple(images), mask, placed.view.K, placed.joints, placed.vertices, placed.pose, placed.shape
-    )
+    return Photograph(tuple(images), mask, placed.view.K, placed.joints, placed.vertices, placed.pose, placed.shape)
 
 
 def _place_hand(rng: np.random.Generator, size: int, coverage: tuple[float, float]) -> _Placed:
@@ -97,21 +99,12 @@ def _place_hand(rng: np.random.Generator, size: int, coverage: tuple[float, floa
 
 
 def _sample_pose(rng: np.random.Generator) -> Doubles:
-    """Axis-angle [45], radians: mostly named gestures and single fingers, one in eight from the model's components."""
-    hand = open_hand()
+    """Axis-angle [45], radians: mostly gestures finger by finger; one in eight smoothed to few pose components."""
+    hand, pose = open_hand(), sample_gesture(rng)
     if rng.random() < 0.125:
-        coefficients = np.clip(rng.normal(0, 0.8, 45), -2, 2) * component_spread()
-        return np.asarray(hand.hands_mean + coefficients @ hand.hands_components)
-    return np.asarray(sample_gesture(rng) + rng.normal(0, 0.025, 45))
-
-
-@cache
-def component_spread() -> Doubles:
-    """Standard deviation [45] of the pose components over the gestures, radians."""
-    hand = open_hand()
-    rng = np.random.default_rng(20240303)
-    poses = np.stack([sample_gesture(rng) for _ in range(400)]) - hand.hands_mean
-    return np.asarray((poses @ hand.hands_components.T).std(0))
+        components = hand.hands_components[: int(rng.integers(3, 12))]
+        pose = hand.hands_mean + (pose - hand.hands_mean) @ components.T @ components
+    return np.asarray(pose + rng.normal(0, 0.025, 45))
 
 
 @cache
@@ -133,21 +126,40 @@ def _hand_mesh(vertices: Doubles, skin: Skin) -> Mesh:
 def _render(
     rng: np.random.Generator, lighting: np.random.Generator, placed: _Placed, skin: Skin, size: int
 ) -> tuple[Foreground, NDArray[np.bool_]]:
-    """Dress the scene, draw and shade it; the foreground and the hand's mask."""
+    """Dress the scene, draw and shade it; the foreground and the hand's mask.
+
+    If too little of the hand is seen behind what was put before it, it is shown alone.
+    """
+    view, lights = placed.view, sample_lights(lighting)
+    focal, centre = view.K[0, 0] * SUPERSAMPLING, view.K[:2, 2] * SUPERSAMPLING
+    hand = _hand_mesh(placed.vertices, skin)
+    scene = join([hand, *_surroundings(rng, placed, skin, size)], _plan()[0])
+    drawn = draw(scene, focal, centre, size * SUPERSAMPLING)
+    if _share_seen(drawn.face, len(hand.faces), placed) < _LEAST_SEEN:
+        scene = join([hand], _plan()[0])
+        drawn = draw(scene, focal, centre, size * SUPERSAMPLING)
+    shaded = shade(scene, drawn, skin, lights, (focal, *centre))
+    return Foreground(shaded.light, shaded.cover), shaded.hand > 0.5
+
+
+def _surroundings(rng: np.random.Generator, placed: _Placed, skin: Skin, size: int) -> list[Mesh]:
+    """The arm and whatever else is there."""
     view = placed.view
-    pieces = [_hand_mesh(placed.vertices, skin)]
-    pieces += sample_arm(rng, placed.vertices[_plan()[2]], view.rotation, skin)
+    pieces = sample_arm(rng, placed.vertices[_plan()[2]], view.rotation, skin)
     if rng.random() < 0.22:
         pieces += held_object(rng, placed.joints, view.rotation)
     if rng.random() < 0.3:
-        pieces += occluders(rng, placed.joints, view.K, size)
+        pieces += occluders(rng, placed.joints)
     if rng.random() < 0.4:
         pieces += bystanders(rng, placed.joints, view.K, size)
-    scene, lights = join(pieces, _plan()[0]), sample_lights(lighting)
-    focal, centre = view.K[0, 0] * SUPERSAMPLING, view.K[:2, 2] * SUPERSAMPLING
-    drawn = draw(scene, focal, centre, size * SUPERSAMPLING)
-    shaded = shade(scene, drawn, skin, lights, (focal, *centre))
-    return Foreground(shaded.light, shaded.cover), shaded.hand > 0.5
+    return pieces
+
+
+def _share_seen(face: Ints, hand_faces: int, placed: _Placed) -> float:
+    """Pixels with skin of the hand over those within the outline of its projection (a convex hull)."""
+    outline = cv2.convexHull((project(placed.vertices, placed.view.K) * SUPERSAMPLING).astype(np.float32))
+    seen = np.count_nonzero((face >= 0) & (face < hand_faces))
+    return float(seen / max(cv2.contourArea(outline), 1.0))
 
 
 def joints_px(photo: Photograph) -> Doubles:

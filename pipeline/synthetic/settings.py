@@ -15,9 +15,7 @@ class SyntheticSettings(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    train: Annotated[
-        int, Field(ge=0, description="training hands; each is written in `versions` photographs")
-    ] = 2000
+    train: Annotated[int, Field(ge=0, description="training hands; each is written in `versions` photographs")] = 2000
     evaluation: Annotated[int, Field(ge=0, description="evaluation hands, one photograph each")] = 400
     image_size: Annotated[
         int,
@@ -28,9 +26,7 @@ class SyntheticSettings(BaseModel):
         Field(ge=1, le=4, description="backgrounds per training hand: the first of gs, hom, sample, auto"),
     ] = 4
     seed: Annotated[int, Field(ge=0, description="seed of the whole data set")] = 0
-    workers: Annotated[
-        int, Field(ge=1, le=256, description="processes that render; changes nothing but the time")
-    ] = 2
+    workers: Annotated[int, Field(ge=1, le=256, description="processes that render; changes nothing but the time")] = 2
     coverage: Annotated[
         tuple[float, float],
         Field(description="range of the hand's longer side (box of the joints) in units of the image's side"),
@@ -39,9 +35,7 @@ class SyntheticSettings(BaseModel):
         float,
         Field(ge=0, le=1, description="how often the camera blurs, adds noise and compresses hard, 0 to 1"),
     ] = 1.0
-    vertices: Annotated[
-        bool, Field(description="write *_verts.json (18 kB per hand; a 2D detector needs none)")
-    ] = True
+    vertices: Annotated[bool, Field(description="write *_verts.json (18 kB per hand; a 2D detector needs none)")] = True
 
     @model_validator(mode="after")
     def _check(self) -> "SyntheticSettings":

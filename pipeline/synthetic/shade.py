@@ -14,6 +14,7 @@ from s2hand.pipeline.synthetic.hand_surface import SAMPLES, SIDE
 from s2hand.pipeline.synthetic.lights import Lights
 from s2hand.pipeline.synthetic.meshes import TEXTURE_SIDE, Ints, Mesh, Scene
 from s2hand.pipeline.synthetic.noise import Bytes, Floats
+from s2hand.pipeline.synthetic.posing import cross
 from s2hand.pipeline.synthetic.skin import Skin
 from s2hand.train.render.kernels import rasterize_numpy
 
@@ -46,9 +47,7 @@ def draw(scene: Scene, focal: float, centre: Floats, size: int) -> Drawn:
     z = scene.vertices[:, 2]
     safe = np.where(z > _NEAR_M, z, 1.0)
     flat = scene.vertices[:, :2] / safe[:, None] * focal + centre
-    points = np.concatenate(
-        [flat, np.where(z > _NEAR_M, z, 0.0)[:, None]], 1
-    )  # depth 0: the face is left out
+    points = np.concatenate([flat, np.where(z > _NEAR_M, z, 0.0)[:, None]], 1)  # depth 0: the face is left out
     return Drawn(*rasterize_numpy(points, scene.faces, size, size, cull=True, near=_NEAR_M))
 
 
@@ -57,9 +56,9 @@ def shadow_map(scene: Scene, towards: Floats) -> tuple[Floats, Floats]:
 
     The light is parallel; the map covers the scene's hand and what is within 10 cm of it.
     """
-    side = np.cross(towards, [0.31, 0.9, 0.3])
+    side = cross(towards, np.array([0.31, 0.9, 0.3]))
     side /= np.linalg.norm(side)
-    frame = np.stack([side, np.cross(towards, side), -towards]).astype(np.float32)
+    frame = np.stack([side, cross(towards, side), -towards]).astype(np.float32)
     local = scene.vertices @ frame.T
     hand = local[: len(scene.pieces[0].vertices)]
     low, high = hand.min(0) - 0.03, hand.max(0) + 0.03
@@ -216,7 +215,7 @@ def _shade_kernel(  # type: ignore[no-untyped-def]
                 out[row, col, 2] += share * blue
 
 
-@numba.njit(cache=True, fastmath=True, error_model="numpy")
+@numba.njit(cache=True, fastmath=True, error_model="numpy", inline="always")
 def _shade_sample(  # type: ignore[no-untyped-def]
     f, wa, wb, wc, z, row, col, open_, faces, corners, piece, first_face, is_hand, looks, textures, linear, samples,
     slopes, towards, colours, ambient, shadows, to_light, K,
@@ -229,9 +228,7 @@ def _shade_sample(  # type: ignore[no-untyped-def]
     ny = wa * corners[a, 1] + wb * corners[b, 1] + wc * corners[c, 1]
     nz = wa * corners[a, 2] + wb * corners[b, 2] + wc * corners[c, 2]
     if is_hand[p]:
-        base_r, base_g, base_b, nx, ny, nz = _hand_sample(
-            f, f - first_face[p], wa, wb, wc, nx, ny, nz, samples, slopes
-        )
+        base_r, base_g, base_b, nx, ny, nz = _hand_sample(f, f - first_face[p], wa, wb, wc, nx, ny, nz, samples, slopes)
     else:
         side = np.float32(textures.shape[1])
         u = wa * corners[a, 3] + wb * corners[b, 3] + wc * corners[c, 3]
@@ -262,9 +259,7 @@ def _shade_sample(  # type: ignore[no-untyped-def]
         blue += colours[n, 2] * max((cosine + wrap_b) * looks[p, 7], zero) * (visible + dark * wrap_b)
         if cosine > zero:
             hx, hy, hz = lx + vx, ly + vy, lz + vz
-            shine = max(
-                (nx * hx + ny * hy + nz * hz) / np.sqrt(hx * hx + hy * hy + hz * hz + np.float32(1e-9)), zero
-            )
+            shine = max((nx * hx + ny * hy + nz * hz) / np.sqrt(hx * hx + hy * hy + hz * hz + np.float32(1e-9)), zero)
             for _ in range(np.uint32(looks[p, 1])):
                 shine = shine * shine
             shine *= visible * looks[p, 0] * np.float32(2)
@@ -273,7 +268,7 @@ def _shade_sample(  # type: ignore[no-untyped-def]
     return base_r * red + shine_r, base_g * green + shine_g, base_b * blue + shine_b
 
 
-@numba.njit(cache=True, fastmath=True, error_model="numpy")
+@numba.njit(cache=True, fastmath=True, error_model="numpy", inline="always")
 def _hand_sample(f, local, wa, wb, wc, nx, ny, nz, samples, slopes):  # type: ignore[no-untyped-def]
     """Albedo (r, g, b) and normal (x, y, z), bent by the relief, at weights on part `local & 3` of a hand's face."""
     one, half = np.float32(1), np.float32(0.5)
@@ -292,12 +287,7 @@ def _hand_sample(f, local, wa, wb, wc, nx, ny, nz, samples, slopes):  # type: ig
         i = last - j
     x, y = x - np.float32(i), y - np.float32(j)
     # Row j starts after the j longer rows before it; j * (j - 1) / 2 as (j * j - j) / 2 stays in unsigned numbers.
-    corner = (
-        (local >> np.uint32(2)) * np.uint32(SAMPLES)
-        + j * np.uint32(SIDE + 1)
-        - ((j * j - j) >> np.uint32(1))
-        + i
-    )
+    corner = (local >> np.uint32(2)) * np.uint32(SAMPLES) + j * np.uint32(SIDE + 1) - ((j * j - j) >> np.uint32(1)) + i
     above = corner + np.uint32(SIDE + 1) - j
     ahead, turn = corner + np.uint32(1), side
     if x + y > one and i + j < last:  # the upper half of the cell: count from the far corner
@@ -318,7 +308,7 @@ def _hand_sample(f, local, wa, wb, wc, nx, ny, nz, samples, slopes):  # type: ig
     )
 
 
-@numba.njit(cache=True, fastmath=True, error_model="numpy")
+@numba.njit(cache=True, fastmath=True, error_model="numpy", inline="always")
 def _shadow(x, y, z, nx, ny, nz, shadows, to_light):  # type: ignore[no-untyped-def]
     """How much of the first light reaches a point, 0 to 1: the mean of four soft comparisons with the shadow map."""
     one, zero, lift = np.float32(1), np.float32(0), np.float32(0.0015)

@@ -75,9 +75,7 @@ def make_dataset(settings: SyntheticSettings, out: Path, progress: Progress | No
             (root / folder).mkdir(parents=True)
         labels: dict[str, list[_Labels]] = {"training": [], "evaluation": []}
         work = partial(_write_hand, settings, root)
-        for done, ((split, _), result) in enumerate(
-            zip(tasks, _run(work, tasks, settings.workers), strict=True), 1
-        ):
+        for done, ((split, _), result) in enumerate(zip(tasks, _run(work, tasks, settings.workers), strict=True), 1):
             labels[split].append(result)
             if progress is not None:
                 progress(done, len(tasks))
@@ -104,9 +102,7 @@ def _replacing_folder(out: Path) -> Iterator[Path]:
         shutil.rmtree(temporary, ignore_errors=True)
 
 
-def _run(
-    work: Callable[[tuple[str, int]], _Labels], tasks: list[tuple[str, int]], workers: int
-) -> Iterator[_Labels]:
+def _run(work: Callable[[tuple[str, int]], _Labels], tasks: list[tuple[str, int]], workers: int) -> Iterator[_Labels]:
     """Results in the order of the tasks, from spawned processes, or from this one if one worker is enough."""
     if workers == 1 or len(tasks) <= _CHUNK:
         _start_worker()

@@ -3,9 +3,8 @@
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
-Doubles = NDArray[np.float64]
+from s2hand.pipeline.synthetic.posing import Doubles, cross
 
 FOCAL_RANGE = (1.5, 3.4)
 """Focal length in units of the image's side: crops of ordinary cameras, as FreiHAND's (about 2.2)."""
@@ -41,7 +40,7 @@ def sample_rotation(rng: np.random.Generator) -> Doubles:
     up_hint = np.array([-1.0, 0, 0]) if abs(towards[0]) < 0.95 else np.array([0, 1.0, 0])
     up = up_hint - (up_hint @ towards) * towards
     up /= np.linalg.norm(up)
-    rotation = np.stack([np.cross(up, towards), -up, -towards])
+    rotation = np.stack([cross(up, towards), -up, -towards])
     roll = rng.normal(0, 0.6) if rng.random() < 0.6 else rng.uniform(-np.pi, np.pi)
     cos, sin = np.cos(roll), np.sin(roll)
     return np.asarray(np.array([[cos, -sin, 0], [sin, cos, 0], [0, 0, 1]]) @ rotation)
@@ -79,11 +78,6 @@ def sample_view(
     K = np.array([[focal, 0, centre[0]], [0, focal, centre[1]], [0, 0, 1]])
     position = np.array([*((target - centre) * depth / focal), depth])
     return View(rotation, K, position - middle)
-
-
-def project(points: Doubles, K: Doubles) -> Doubles:
-    """Camera points [..., 3] to continuous pixels [..., 2]."""
-    return np.asarray(points[..., :2] / points[..., 2:] * K[[0, 1], [0, 1]] + K[:2, 2])
 
 
 def _box(points: Doubles, depth: float, focal: float) -> Doubles:
