@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
+
 from s2hand.detect.console import show_progress, user_errors
 from s2hand.detect.variants import SCALES, Variant
 
@@ -74,6 +75,7 @@ def run(
 def _settings(**values: Any) -> "DetectSettings":
     """Check the options together; the message names the first wrong one."""
     from pydantic import ValidationError
+
     from s2hand.detect.settings import DetectSettings
 
     try:
@@ -92,10 +94,6 @@ def _numbers(option: str, text: str) -> tuple[float, ...]:
 
 
 def _print_summary(summary: "Summary", out: Path, pages: list[Path]) -> None:
-    from rich.console import Console
-    from rich.table import Table
-
-    table = Table(show_header=False, box=None)
     rows = {
         "images": f"{summary.images}",
         "from an earlier run": f"{summary.resumed}",
@@ -107,8 +105,7 @@ def _print_summary(summary: "Summary", out: Path, pages: list[Path]) -> None:
         "contact sheet": ", ".join(str(page) for page in pages) or "none",
     }
     for name, value in rows.items():
-        table.add_row(name, value)
-    Console(soft_wrap=True).print(table)
+        typer.echo(f"{name:<20} {value}")
 
 
 def main() -> None:

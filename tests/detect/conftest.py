@@ -1,6 +1,6 @@
 """What the tests of detection share: random weights, photographs of nothing, a detector that is quick."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import cv2
@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 from numpy.typing import NDArray
+
 from s2hand.detect.detection import Detection
 from s2hand.detect.openpose import HandNetwork, published_name
 
@@ -49,9 +50,7 @@ def openpose_file(random_tensors: dict[str, torch.Tensor], tmp_path_factory: pyt
 @pytest.fixture
 def images() -> list[NDArray[np.uint8]]:
     """Three textured images of two sizes."""
-    return [
-        texture(seed, height, width) for seed, (height, width) in enumerate([(40, 48), (56, 40), (40, 48)])
-    ]
+    return [make_texture(seed, height, width) for seed, (height, width) in enumerate([(40, 48), (56, 40), (40, 48)])]
 
 
 @pytest.fixture
@@ -61,17 +60,17 @@ def photographs(tmp_path: Path) -> Path:
     (folder / "more").mkdir(parents=True)
     for number in range(10):
         place = folder / "more" if number % 2 else folder
-        write_image(place / f"{number:02d}.png", texture(number, 32, 32 + 8 * (number % 3)))
+        save_image(place / f"{number:02d}.png", make_texture(number, 32, 32 + 8 * (number % 3)))
     return folder
 
 
-def texture(seed: int, height: int, width: int) -> NDArray[np.uint8]:
+def make_texture(seed: int, height: int, width: int) -> NDArray[np.uint8]:
     """Smooth random colours."""
     coarse = np.random.default_rng(seed).integers(0, 256, (6, 6, 3), dtype=np.uint8)
     return cv2.resize(coarse, (width, height), interpolation=cv2.INTER_CUBIC)
 
 
-def write_image(path: Path, image: NDArray[np.uint8]) -> None:
+def save_image(path: Path, image: NDArray[np.uint8]) -> None:
     assert cv2.imwrite(str(path), image[:, :, ::-1])
 
 
@@ -84,11 +83,8 @@ class BrightSpot:
 
     def __init__(self, one_size: bool = True) -> None:
         self.one_size = one_size
+        self.parameters: dict[str, object] = {}
         self.batches: list[list[tuple[int, ...]]] = []
-
-    @property
-    def parameters(self) -> dict[str, object]:
-        return {}
 
     def estimate(self, images: Sequence[NDArray[np.uint8]]) -> list[Detection]:
         self.batches.append([image.shape for image in images])
@@ -114,3 +110,15 @@ def single_thread() -> Iterator[None]:
     torch.set_num_threads(1)
     yield
     torch.set_num_threads(threads)
+
+
+@pytest.fixture(name="texture")
+def texture_fixture() -> Callable[[int, int, int], NDArray[np.uint8]]:
+    """Make an image of smooth random colours: seed, height, width."""
+    return make_texture
+
+
+@pytest.fixture(name="write_image")
+def write_image_fixture() -> Callable[[Path, NDArray[np.uint8]], None]:
+    """Write an RGB image: path, image."""
+    return save_image

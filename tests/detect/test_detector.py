@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+
 from s2hand.detect import HandDetector
 from s2hand.detect.detection import Detection
 from s2hand.detect.detector import find_device, image_problem
@@ -42,9 +43,7 @@ def test_confidences_are_clipped_and_missing_joints_are_nan(bright_spot, images)
 def test_left_hands_are_mirrored_there_and_back(bright_spot, images):
     detector = HandDetector(bright_spot())
     mirrored = [np.ascontiguousarray(image[:, ::-1]) for image in images]
-    for image, left, right in zip(
-        images, detector.detect(images, "left"), detector.detect(mirrored), strict=True
-    ):
+    for image, left, right in zip(images, detector.detect(images, "left"), detector.detect(mirrored), strict=True):
         np.testing.assert_array_equal(left.xy[:, 0], image.shape[1] - right.xy[:, 0])
         np.testing.assert_array_equal(left.xy[:, 1], right.xy[:, 1])
         np.testing.assert_array_equal(left.confidence, right.confidence)
@@ -88,9 +87,7 @@ def test_the_variant_is_its_threshold(openpose_file, openpose, images):
     strict = HandDetector.load(openpose_file, scales=SCALES, variant="openpose")
     assert strict.parameters == {"scales": list(SCALES), "variant": "openpose"}
     assert openpose.parameters["variant"] == "s2hand"
-    assert (strict.detect(images)[0].confidence > 0).sum() <= (
-        openpose.detect(images)[0].confidence > 0
-    ).sum()
+    assert (strict.detect(images)[0].confidence > 0).sum() <= (openpose.detect(images)[0].confidence > 0).sum()
 
 
 @pytest.mark.parametrize(

@@ -4,11 +4,12 @@ import cv2
 import numpy as np
 import pytest
 import torch
+from scipy.ndimage import gaussian_filter1d
+
 from s2hand.detect import reference as twin
 from s2hand.detect.heatmaps import cubic, enlarging, gaussian, make_merger
 from s2hand.detect.pyramid import plan_level
 from s2hand.detect.variants import SCALES
-from scipy.ndimage import gaussian_filter1d
 
 CPU = torch.device("cpu")
 

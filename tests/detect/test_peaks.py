@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import torch
+
 from s2hand.detect import reference as twin
 from s2hand.detect.heatmaps import make_merger
 from s2hand.detect.peaks import Peaks, find_peaks

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+
 from s2hand.detect.pyramid import level_images, network_input, plan_level
 from s2hand.detect.variants import SCALES
 
@@ -19,9 +20,7 @@ def test_sizes_agree_with_the_original(name, reference):
     assert [[1, 3, *level.padded] for level in levels] == SHAPES[name]
 
 
-@pytest.mark.parametrize(
-    ("name", "level"), [("img96x21", 0), ("img96x21", 1), ("img96x21", 2), ("img61x50", 0)]
-)
+@pytest.mark.parametrize(("name", "level"), [("img96x21", 0), ("img96x21", 1), ("img96x21", 2), ("img61x50", 0)])
 def test_inputs_agree_with_the_original(name, level, reference):
     image, expected = reference[name], reference[f"{name}_net_in{level}_u8"]
     plan = plan_level(*image.shape[:2], SCALES[level])

@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pytest
 import torch
+from safetensors.torch import save_file
+
 from s2hand.datasets.files import sha256_file
 from s2hand.detect.weights import WeightsError, read_weights
-from safetensors.torch import save_file
 
 
 @pytest.mark.parametrize("zipped", [True, False])
@@ -77,9 +78,7 @@ def test_a_truncated_safetensors_file_is_refused(random_tensors, tmp_path):
     assert "expected a whole safetensors file" in _refusal(path)
 
 
-@pytest.mark.parametrize(
-    "content", [b"\xff\xd8\xff\xe0 not a network", b"text\n", b"PK\x03\x04 zip?", b"\0" * 64]
-)
+@pytest.mark.parametrize("content", [b"\xff\xd8\xff\xe0 not a network", b"text\n", b"PK\x03\x04 zip?", b"\0" * 64])
 def test_a_foreign_file_is_refused(tmp_path, content):
     path = tmp_path / "photo.jpg"
     path.write_bytes(content)

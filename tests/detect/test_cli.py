@@ -1,0 +1,81 @@
+"""The command `detect`: what it prints, and how it ends when something is wrong."""
+
+import subprocess
+import sys
+
+import pytest
+from typer.testing import CliRunner
+
+from s2hand.datasets import read_keypoints
+from s2hand.detect.cli import app
+
+
+def _run(*arguments):
+    return CliRunner().invoke(app, [str(argument) for argument in arguments])
+
+
+@pytest.fixture
+def options(openpose_file):
+    return ["--weights", openpose_file, "--scales", "0.1", "--variant", "s2hand", "--device", "cpu"]
+
+
+def test_run_writes_shards_a_sheet_and_a_summary(photographs, tmp_path, options):
+    out, sheet = tmp_path / "out", tmp_path / "sheet.png"
+    (photographs / "bad.jpg").write_bytes(b"")
+    result = _run("run", "--images", photographs, "--out", out, "--hand", "left", "--sheet", sheet, *options)
+    assert result.exit_code == 0, result.output
+    assert read_keypoints(out).num_rows == 10
+    assert sheet.exists()
+    values = {line[:20].strip(): line[20:].strip() for line in result.stdout.splitlines()}
+    assert (values["images"], values["hands"]) == ("11", "10")
+    assert values["failures"] == f"1, see {out / 'failures.parquet'}"
+    assert values["time"].endswith("images/s")
+    assert 0 < float(values["mean confidence"]) < 1
+    assert values["contact sheet"] == str(sheet)
+    assert "detecting: 11 of 11" in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"--images": "missing"}, "missing: no such folder"),
+        ({"--images": "empty"}, "empty: holds no image"),
+        ({"--weights": "none.pth"}, "none.pth: no such weight file"),
+        ({"--weights": "broken.pth"}, "broken.pth: expected a PyTorch or safetensors weight file"),
+        ({"--device": "cuda:99"}, "device: 'cuda:99' is not there"),
+        ({"--scales": "1,two"}, "--scales: expected numbers with commas between, found '1,two'"),
+        ({"--scales": "0"}, "--scales: Input should be greater than 0, found 0.0"),
+        ({"--sheet": "sheet.gif"}, "sheet.gif: a contact sheet is a PNG file"),
+        ({"--out": "file"}, "file: is a file or below one"),
+    ],
+)
+def test_what_is_wrong_ends_in_one_line(photographs, tmp_path, options, monkeypatch, change, message):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "broken.pth").write_bytes(b"nothing")
+    (tmp_path / "file").write_bytes(b"")
+    arguments = {
+        "--images": photographs,
+        "--out": tmp_path / "out",
+        **dict(zip(options[::2], options[1::2], strict=True)),
+    }
+    result = _run("run", *[part for pair in {**arguments, **change}.items() for part in pair])
+    assert result.exit_code == 1
+    (line,) = result.stderr.splitlines()
+    assert line.startswith("error: ")
+    assert message in line
+
+
+def test_wrong_options_are_usage_errors(photographs, tmp_path):
+    assert _run("run", "--images", photographs, "--out", tmp_path, "--hand", "both").exit_code == 2
+    assert _run("run", "--images", photographs, "--out", tmp_path, "--shard-size", "0").exit_code == 2
+
+
+def test_help_loads_nothing_heavy():
+    code = (
+        "import sys, s2hand.detect.cli\n"
+        "heavy = {'torch', 'cv2', 'numpy', 'pyarrow', 'numba', 'pydantic', 'rich'} & set(sys.modules)\n"
+        "assert not heavy, heavy"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
