@@ -16,12 +16,14 @@ from typing import cast
 
 import numpy as np
 import torch
+from torch import Tensor
+
 from s2hand.datasets.skeleton import MANO_TO_OURS
+from s2hand.train.anatomy import anatomical_axes
 from s2hand.train.hand_files import JOINTS, POSES, SHAPES, VERTICES, HandArrays, read_hand_file
 from s2hand.train.hand_mirror import as_right_hand
 from s2hand.train.kinematics import KinematicTree
 from s2hand.train.rotations import axis_angle_to_matrix
-from torch import Tensor
 
 OPEN_HAND = Path(__file__).parent / "assets" / "open_hand.npz"
 
@@ -59,6 +61,7 @@ class HandModel(torch.nn.Module):
     pose_components: Tensor  # [45, 45] a component per row
     pose_mean: Tensor  # [45]
     rest_joints: Tensor  # [16, 3] of the mean shape, MANO's order
+    joint_axes: Tensor  # [15, 3, 3] rows are each finger joint's axes of twist, abduction and flexion at rest
     _basis: Tensor  # [145, 3 * 778] shape directions, then pose correctives, all x before all y
     _template: Tensor  # [3 * 778]
     _joint_basis: Tensor  # [10, 16 * 3] of the joints at rest
@@ -77,15 +80,15 @@ class HandModel(torch.nn.Module):
         arrays = as_right_hand(arrays)
         self.tree = KinematicTree(arrays.parents)
         basis = np.concatenate([arrays.shapedirs, arrays.posedirs], axis=2)
+        joints = arrays.J_regressor @ arrays.v_template
         constants = {
             "pose_components": arrays.hands_components,
             "pose_mean": np.zeros(POSES) if flat_hand_mean else arrays.hands_mean,
-            "rest_joints": arrays.J_regressor @ arrays.v_template,
+            "rest_joints": joints,
+            "joint_axes": anatomical_axes(joints, arrays.v_template[list(tips)]),
             "_basis": basis.transpose(2, 1, 0).reshape(basis.shape[2], -1),
             "_template": arrays.v_template.T.reshape(-1),
-            "_joint_basis": np.einsum("jv,vck->kjc", arrays.J_regressor, arrays.shapedirs).reshape(
-                SHAPES, -1
-            ),
+            "_joint_basis": np.einsum("jv,vck->kjc", arrays.J_regressor, arrays.shapedirs).reshape(SHAPES, -1),
             "_weights": arrays.weights.T[list(self.tree.joints)],
         }
         for name, array in constants.items():
