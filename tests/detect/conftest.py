@@ -1,6 +1,8 @@
 """What the tests of detection share: random weights, photographs of nothing, a detector that is quick."""
 
+import json
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict
 from pathlib import Path
 
 import cv2
@@ -8,9 +10,12 @@ import numpy as np
 import pytest
 import torch
 from numpy.typing import NDArray
+from safetensors.torch import save_file
 
 from s2hand.detect.detection import Detection
 from s2hand.detect.openpose import HandNetwork, published_name
+from s2hand.detect.slim import NETWORK_NAME, build_slim, stored_tensors
+from s2hand.detect.slim_decode import Calibration
 
 REFERENCE = Path(__file__).parent / "reference"
 
@@ -44,6 +49,16 @@ def openpose_file(random_tensors: dict[str, torch.Tensor], tmp_path_factory: pyt
     """A weight file as published, but of random numbers, in half precision to spare the disk."""
     path = tmp_path_factory.mktemp("weights") / "hand_pose_model.pth"
     torch.save({name: tensor.half() for name, tensor in random_tensors.items()}, path)
+    return path
+
+
+@pytest.fixture(scope="session")
+def slim_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A weight file of the slim network that has learnt nothing; quick to load and to run."""
+    path = tmp_path_factory.mktemp("weights") / "slim.safetensors"
+    calibration = json.dumps(asdict(Calibration((0.0, 1.0), (0.1, 1.0))))
+    tensors = {name: tensor.half() for name, tensor in stored_tensors(build_slim(0)).items()}
+    save_file(tensors, path, {"network": NETWORK_NAME, "calibration": calibration})
     return path
 
 

@@ -15,8 +15,8 @@ def _run(*arguments):
 
 
 @pytest.fixture
-def options(openpose_file):
-    return ["--weights", openpose_file, "--scales", "0.1", "--variant", "s2hand", "--device", "cpu"]
+def options(slim_file):
+    return ["--weights", slim_file, "--device", "cpu"]
 
 
 def test_run_writes_shards_a_sheet_and_a_summary(photographs, tmp_path, options):

@@ -193,33 +193,43 @@ def _start(arguments, ready):
     return process
 
 
-def _arguments(photographs, out, weights):
-    options = {"images": photographs, "out": out, "weights": weights, "shard-size": 1, "scales": 0.4}
-    return ["run", "--device", "cpu", "--variant", "s2hand"] + [f"--{key}={value}" for key, value in options.items()]
+@pytest.fixture
+def many(tmp_path, write_image, texture):
+    """So many photographs that a run is still at work when its first shards are there."""
+    folder = tmp_path / "many"
+    folder.mkdir()
+    for number in range(150):
+        write_image(folder / f"{number:03d}.png", texture(number, 32, 32))
+    return folder
+
+
+def _arguments(images, out, weights):
+    options = {"images": images, "out": out, "weights": weights, "shard-size": 1, "device": "cpu"}
+    return ["run", *(f"--{key}={value}" for key, value in options.items())]
 
 
 @pytest.mark.usefixtures("single_thread")
-def test_a_killed_run_is_resumed(photographs, tmp_path, openpose_file):
+def test_a_killed_run_is_resumed(many, tmp_path, slim_file):
     out = tmp_path / "out"
-    process = _start(_arguments(photographs, out, openpose_file), (out / "part-00001.parquet").exists)
+    process = _start(_arguments(many, out, slim_file), (out / "part-00001.parquet").exists)
     process.send_signal(signal.SIGKILL)
     process.communicate()
     assert process.returncode == -signal.SIGKILL
     kept = _stamps(out)
-    assert 2 <= len(kept) < 10
+    assert 2 <= len(kept) < 150
     with pytest.raises(ValueError, match="manifest"):
         read_keypoints(out)
-    settings = DetectSettings(weights=str(openpose_file), shard_size=1, scales=(0.4,), variant="s2hand", device="cpu")
-    assert run_detection(photographs, out, settings).resumed == len(kept)
+    settings = DetectSettings(weights=str(slim_file), shard_size=1, device="cpu")
+    assert run_detection(many, out, settings).resumed == len(kept)
     after = _stamps(out)
     assert {name: after[name] for name in kept} == kept
-    run_detection(photographs, tmp_path / "undisturbed", settings)
+    run_detection(many, tmp_path / "undisturbed", settings)
     assert _contents(out) == _contents(tmp_path / "undisturbed")
 
 
-def test_ctrl_c_ends_in_one_line(photographs, tmp_path, openpose_file):
+def test_ctrl_c_ends_in_one_line(many, tmp_path, slim_file):
     out = tmp_path / "out"
-    process = _start(_arguments(photographs, out, openpose_file), (out / "part-00001.parquet").exists)
+    process = _start(_arguments(many, out, slim_file), (out / "part-00001.parquet").exists)
     process.send_signal(signal.SIGINT)
     _, errors = process.communicate(timeout=60)
     assert process.returncode == 130
