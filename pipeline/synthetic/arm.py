@@ -3,8 +3,7 @@
 import numpy as np
 
 from s2hand.pipeline.synthetic.backgrounds import sample_texture
-from s2hand.pipeline.synthetic.meshes import TEXTURE_SIDE, Mesh, Surface, loft_faces, make_mesh
-from s2hand.pipeline.synthetic.noise import Floats
+from s2hand.pipeline.synthetic.meshes import TEXTURE_SIDE, Ints, Mesh, Surface, loft_faces, make_mesh
 from s2hand.pipeline.synthetic.patterns import wall
 from s2hand.pipeline.synthetic.posing import Doubles, rotation_matrix
 from s2hand.pipeline.synthetic.skin import Skin, arm_texture
@@ -13,7 +12,7 @@ _NEAREST_M = 0.07
 _RINGS = 12
 
 
-def wrist_loop(faces: Floats) -> list[int]:
+def wrist_loop(faces: Ints) -> list[int]:
     """The vertices of the boundary loop of a mesh with one opening, in the order of its faces' free edges."""
     edges = {(int(a), int(b)) for face in faces for a, b in zip(face, np.roll(face, -1), strict=True)}
     following = {a: b for a, b in edges if (b, a) not in edges}
@@ -103,9 +102,8 @@ def _sleeve(rng: np.random.Generator, rings: Doubles) -> list[Mesh]:
     where = np.linspace(start, len(rings) - 1, 14)
     tube = _resampled(rings, where)
     ease, flare = rng.uniform(1.08, 1.5), rng.uniform(0, 0.3)
-    folds = 1 + rng.uniform(0, 0.06) * np.sin(
-        np.arange(14)[:, None] * rng.uniform(0.8, 2.5) + rng.normal(0, 1, tube.shape[1]).cumsum()
-    )
+    phases = np.cumsum(rng.normal(0, 1, tube.shape[1]))
+    folds = 1 + rng.uniform(0, 0.06) * np.sin(np.arange(14)[:, None] * rng.uniform(0.8, 2.5) + phases)
     tube = _wider(tube, ease * folds * (1 + flare * np.linspace(0, 1, 14)[:, None]))
     hem = _wider(tube[:1], np.array([0.8]))  # the inner edge: closes the gap to the skin
     surface = Surface(sample_texture(rng), 0.01, 2)

@@ -7,6 +7,7 @@ anew for every person (`skin.py`).
 
 from dataclasses import dataclass
 from functools import cache
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -38,7 +39,7 @@ _NAIL_MM = {"thumb": 13.5, "index": 10.5, "middle": 11.0, "ring": 10.5, "little"
 class HandSurface:
     """Sample maps of the open hand. T = 1538 * SAMPLES; the samples of face f start at f * SAMPLES.
 
-    maps [len(MAPS), T]: the strength of each feature, mostly 0..1 (the noises about 0). height [3, T]: metres of relief
+    maps [len(MAPS), T]: the strength of each feature, mostly 0..1 (the noises about 0). height [3, T]: relief in metres
     of creases and nails, of tendons and knuckles, and of fine grain.
     """
 
@@ -47,7 +48,7 @@ class HandSurface:
 
 
 def sample_weights() -> Floats:
-    """Barycentric coordinates [SAMPLES, 3] of a face's samples; sample (i, j) has weights 1 - (i + j), i, j over SIDE."""
+    """Barycentric coordinates [SAMPLES, 3] of a face's samples; sample (i, j) is at (SIDE - i - j, i, j) / SIDE."""
     grid = [(i / SIDE, j / SIDE) for j in range(SIDE + 1) for i in range(SIDE + 1 - j)]
     i, j = np.array(grid).T
     return np.stack([1 - i - j, i, j], -1).astype(np.float32)
@@ -86,12 +87,12 @@ def _step(low: float, high: float, x: NDArray[np.floating]) -> Floats:
 
 def _bump(x: NDArray[np.floating], width: float) -> Floats:
     """A bell of unit height."""
-    return np.exp(-0.5 * (x / width) ** 2).astype(np.float32)
+    return np.asarray(np.exp(-0.5 * (x / width) ** 2), np.float32)
 
 
 def _paint_palm(points: Floats, normals: Floats, features: dict[str, Floats], height: Floats) -> None:
     """The palm's tone and lines, the back's veins and tendons."""
-    distal, dorsal, radial = -points[:, 0] * 1e3, points[:, 1] * 1e3, points[:, 2] * 1e3
+    distal, radial = -points[:, 0] * 1e3, points[:, 2] * 1e3
     features["palm"] = _step(0.25, -0.35, normals[:, 1]) * _step(-14, 10, distal)
     back = _step(0.1, 0.5, normals[:, 1])
     lines = np.zeros_like(distal)
@@ -124,7 +125,7 @@ def _paint_palm(points: Floats, normals: Floats, features: dict[str, Floats], he
 def _distance_to_line(x: Floats, y: Floats, line: tuple[tuple[float, float], ...]) -> Floats:
     """Distance of points to an open polyline in the plane, same unit."""
     nearest = np.full_like(x, 1e9)
-    for (ax, ay), (bx, by) in zip(line[:-1], line[1:], strict=True):
+    for (ax, ay), (bx, by) in pairwise(line):
         t = np.clip(((x - ax) * (bx - ax) + (y - ay) * (by - ay)) / ((bx - ax) ** 2 + (by - ay) ** 2), 0, 1)
         nearest = np.minimum(nearest, np.hypot(x - ax - t * (bx - ax), y - ay - t * (by - ay)))
     return nearest

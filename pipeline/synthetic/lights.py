@@ -28,7 +28,7 @@ def sample_lights(rng: np.random.Generator) -> Lights:
     up = np.array([0, -1, 0]) + rng.normal(0, 0.35, 3)
     towards = up + rng.normal(0, 0.9, (count, 3)) + [0, 0, -0.7]
     if rng.random() < 0.12:
-        towards[0] = [0, 0, -1] + rng.normal(0, 0.15, 3)  # flash
+        towards[0] = np.array([0, 0, -1]) + rng.normal(0, 0.15, 3)  # flash
     towards /= np.linalg.norm(towards, axis=1, keepdims=True)
     strength = rng.uniform(0.1, 0.6, count)
     strength[0] = 1.0
@@ -45,5 +45,5 @@ def _temperature(rng: np.random.Generator) -> Floats:
     warm = rng.normal(0, 0.14)
     tint = rng.normal(0, 0.03)
     if rng.random() < 0.05:
-        return np.exp(rng.normal(0, 0.45, 3)).astype(np.float32)
-    return np.exp(np.array([warm, tint, -warm * 1.3])).astype(np.float32)
+        return np.asarray(np.exp(rng.normal(0, 0.45, 3)), np.float32)
+    return np.asarray(np.exp([warm, tint, -warm * 1.3]), np.float32)

@@ -141,7 +141,9 @@ def lathe(profile: Floats, sides: int = 20) -> tuple[Floats, Ints, Floats]:
 
 def brick(size: Floats, bevel: float = 0.06) -> tuple[Floats, Ints, Floats]:
     """A box with sides `size` [3] about the origin -> vertices [24, 3], faces [12, 3], uv; corners are not shared."""
-    vertices, faces, uv = [], [], []
+    vertices: list[Floats] = []
+    faces: list[list[int]] = []
+    uv: list[Floats] = []
     square = np.array([[-1, -1], [1, -1], [1, 1], [-1, 1]], np.float32)
     for axis in range(3):
         for sign in (-1, 1):

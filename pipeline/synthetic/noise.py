@@ -21,7 +21,7 @@ _PERSISTENCES = (0.45, 0.6, 0.75, 0.9)
 
 @cache
 def _field_bank() -> dict[float, Floats]:
-    """Large multi-octave fields [3, side, side] by persistence, the same in every process; crops of them are the noise."""
+    """Large multi-octave fields [3, side, side] by persistence, the same everywhere; crops of them are the noise."""
     rng = np.random.default_rng(20240301)
     bank = {}
     for persistence in _PERSISTENCES:
@@ -54,9 +54,10 @@ def fractal(
         slice(None, None, int(rng.choice((-1, 1)))),
     )
     image = np.ascontiguousarray(crop[flips].transpose(1, 2, 0))
-    if side != size:
-        image = cv2.resize(image, (size, size), interpolation=cv2.INTER_LINEAR).reshape(size, size, channels)
-    return image
+    if side == size:
+        return image
+    resized: Floats = np.asarray(cv2.resize(image, (size, size), interpolation=cv2.INTER_LINEAR), np.float32)
+    return np.reshape(resized, (size, size, channels))
 
 
 @cache
@@ -97,9 +98,9 @@ def colour(rng: np.random.Generator) -> tuple[int, int, int]:
         value * (1 - saturation * along),
         value * (1 - saturation * (1 - along)),
     )
-    table = ((value, rising, low), (falling, value, low), (low, value, rising))
-    table += ((low, falling, value), (rising, low, value), (value, low, falling))
-    return _bytes(*table[int(sector) % 6])
+    warm = ((value, rising, low), (falling, value, low), (low, value, rising))
+    cold = ((low, falling, value), (rising, low, value), (value, low, falling))
+    return _bytes(*(warm + cold)[int(sector) % 6])
 
 
 def palette(rng: np.random.Generator, count: int, spread: float = 25) -> list[tuple[int, int, int]]:

@@ -134,7 +134,7 @@ def bystanders(rng: np.random.Generator, joints: Doubles, K: Doubles, size: int)
         if rng.random() < 0.25:
             pieces.append(_limb(rng, min(radius, 0.045), centre, axis))
         else:
-            pieces.append(_thing(rng, _SHAPES[int(rng.integers(6))], radius, centre + [0, 0, radius], axis))
+            pieces.append(_thing(rng, _SHAPES[int(rng.integers(6))], radius, centre + np.array([0, 0, radius]), axis))
     return pieces
 
 

@@ -15,7 +15,7 @@ def wall(rng: np.random.Generator, size: int) -> Bytes:
     """A plain surface: a colour gradient between four corners and a little grain."""
     base = np.array(colour(rng), np.float32)
     corners = base + rng.normal(0, rng.uniform(3, 45), (2, 2, 3)).astype(np.float32)
-    image = cv2.resize(corners.astype(np.float32), (size, size), interpolation=cv2.INTER_LINEAR)
+    image = np.asarray(cv2.resize(corners.astype(np.float32), (size, size), interpolation=cv2.INTER_LINEAR), np.float32)
     image += fractal(rng, size, 1, rng.uniform(0.4, 0.95)) * rng.exponential(7)
     return _bytes(image)
 
@@ -32,6 +32,7 @@ def woven(rng: np.random.Generator, size: int) -> Bytes:
     u, v = _plane(rng, size)
     first, second, third = (np.array(c, np.float32) for c in palette(rng, 3, 40))
     kind = rng.integers(5)
+    image: Floats
     if kind == 0:  # stripes
         blend = _square(u, rng.uniform(0.2, 0.8))[..., None]
         image = first * blend + second * (1 - blend)

@@ -49,9 +49,8 @@ def compose(rng: np.random.Generator, front: Foreground, background: Bytes) -> F
     if rng.random() < 0.4:
         shift = rng.normal(0, 0.08, 2) * size
         move = np.array([[1, 0, shift[0]], [0, 1, shift[1]]], np.float32)
-        shadow = cv2.warpAffine(cover, move, (size, size), borderMode=cv2.BORDER_REPLICATE)
-        shadow = soften(shadow, max(1.0, rng.exponential(0.04) * size))
-        dim *= 1 - np.float32(rng.uniform(0.2, 0.7)) * shadow
+        moved = np.asarray(cv2.warpAffine(cover, move, (size, size), borderMode=cv2.BORDER_REPLICATE), np.float32)
+        dim *= 1 - np.float32(rng.uniform(0.2, 0.7)) * soften(moved, max(1.0, rng.exponential(0.04) * size))
     if rng.random() < 0.05:  # the edge of another picture, as in crops that reach beyond the frame
         edge = int(rng.uniform(0.03, 0.3) * size)
         side = int(rng.integers(4))

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 import s2hand.train
 from s2hand.datasets.skeleton import MANO_TO_OURS
+from s2hand.pipeline.synthetic.noise import Floats
 from s2hand.train.hand_files import HandArrays, read_hand_file
 
 Doubles = NDArray[np.float64]
@@ -35,7 +36,7 @@ def open_hand() -> HandArrays:
     return read_hand_file(Path(s2hand.train.__file__).parent / "assets" / "open_hand.npz")
 
 
-def cross(a: Doubles, b: Doubles) -> Doubles:
+def cross(a: Floats, b: Floats) -> Doubles:
     """The cross product of two vectors [3]; `np.cross` spends most of its time on finding out that they are that."""
     return np.array([a[1] * b[2] - a[2] * b[1], a[2] * b[0] - a[0] * b[2], a[0] * b[1] - a[1] * b[0]])
 

@@ -21,7 +21,7 @@ from s2hand.pipeline.synthetic.meshes import (
     tessellate,
     vertex_normals,
 )
-from s2hand.pipeline.synthetic.noise import Bytes, Floats
+from s2hand.pipeline.synthetic.noise import Bytes
 from s2hand.pipeline.synthetic.objects import bystanders, held_object, occluders
 from s2hand.pipeline.synthetic.photo import Foreground, take_photograph
 from s2hand.pipeline.synthetic.posing import Doubles, open_hand, pose_hand, rotation_vector
@@ -102,7 +102,7 @@ def _sample_pose(rng: np.random.Generator) -> Doubles:
     """Axis-angle [45], radians: mostly gestures finger by finger; one in eight smoothed to few pose components."""
     hand, pose = open_hand(), sample_gesture(rng)
     if rng.random() < 0.125:
-        components = hand.hands_components[: int(rng.integers(3, 12))]
+        components = hand.hands_components[: int(rng.integers(6, 20))]
         pose = hand.hands_mean + (pose - hand.hands_mean) @ components.T @ components
     return np.asarray(pose + rng.normal(0, 0.025, 45))
 

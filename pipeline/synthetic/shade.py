@@ -1,20 +1,18 @@
 """From a scene to light: drawing it, shadows, and the colour of every pixel that shows it.
 
-The kernel looks up the hand's sample maps, bends normals by the relief of the skin, and adds wrapped diffuse light, a
-highlight and ambient light; all in linear RGB.
+All in linear RGB. What is done per pixel is in `shade_kernels.py`.
 """
 
 from dataclasses import dataclass
 
 import cv2
-import numba
 import numpy as np
 
-from s2hand.pipeline.synthetic.hand_surface import SAMPLES, SIDE
 from s2hand.pipeline.synthetic.lights import Lights
 from s2hand.pipeline.synthetic.meshes import TEXTURE_SIDE, Ints, Mesh, Scene
 from s2hand.pipeline.synthetic.noise import Bytes, Floats
 from s2hand.pipeline.synthetic.posing import cross
+from s2hand.pipeline.synthetic.shade_kernels import part_slopes, shade_kernel
 from s2hand.pipeline.synthetic.skin import Skin
 from s2hand.train.render.kernels import rasterize_numpy
 
@@ -34,8 +32,9 @@ class Drawn:
 
 @dataclass(frozen=True)
 class Shaded:
-    """light [S, S, 3] linear RGB, premultiplied by cover [S, S], the share of a pixel that is filled; hand [S, S]: with skin
-    of the hand."""
+    """light [S, S, 3] linear RGB, premultiplied by cover [S, S], the share of a pixel that is filled; hand [S, S], the
+    share that shows the hand's skin.
+    """
 
     light: Floats
     cover: Floats
@@ -56,6 +55,7 @@ def shadow_map(scene: Scene, towards: Floats) -> tuple[Floats, Floats]:
 
     The light is parallel; the map covers the scene's hand and what is within 10 cm of it.
     """
+    towards = towards.astype(np.float64)
     side = cross(towards, np.array([0.31, 0.9, 0.3]))
     side /= np.linalg.norm(side)
     frame = np.stack([side, cross(towards, side), -towards]).astype(np.float32)
@@ -94,7 +94,7 @@ def shade(scene: Scene, drawn: Drawn, skin: Skin, lights: Lights, K: tuple[float
     size = drawn.face.shape[0] // 2
     shaded = Shaded(*(np.zeros(shape, np.float32) for shape in ((size, size, 3), (size, size), (size, size))))
     looks = np.array([_look(piece) for piece in scene.pieces], np.float32)
-    _shade_kernel(
+    shade_kernel(
         drawn.face,
         drawn.weights,
         drawn.depth,
@@ -108,7 +108,7 @@ def shade(scene: Scene, drawn: Drawn, skin: Skin, lights: Lights, K: tuple[float
         _texture_stack(scene),
         _LINEAR,
         skin.samples,
-        _relief_slopes(scene),
+        part_slopes(scene.vertices, scene.faces[: len(scene.pieces[0].faces)]),
         lights.towards,
         lights.colours,
         np.stack([lights.sky, lights.ground, lights.up]),
@@ -137,193 +137,3 @@ def _texture_stack(scene: Scene) -> Bytes:
         if piece.surface.texture is not None:
             slot[:] = piece.surface.texture
     return stack
-
-
-def _relief_slopes(scene: Scene) -> Floats:
-    """Gradients [F, 2, 3], per metre, of the second and third barycentric coordinate of a hand's whole face.
-
-    F are the faces of the pieces that are hands; each is one of four parts of a whole face (`tessellate`).
-    """
-    count = sum(len(p.faces) for p in scene.pieces if p.is_hand)
-    return np.asarray(_part_slopes(scene.vertices, scene.faces[:count]))
-
-
-@numba.njit(cache=True, fastmath=True, error_model="numpy")
-def _part_slopes(vertices, faces):  # type: ignore[no-untyped-def]
-    """See `_relief_slopes`; vertices [V, 3], faces [F, 3], part = face & 3."""
-    slopes = np.empty((faces.shape[0], 2, 3), np.float32)
-    for f in range(faces.shape[0]):
-        o, p, q = vertices[faces[f, 0]], vertices[faces[f, 1]], vertices[faces[f, 2]]
-        ux, uy, uz = p[0] - o[0], p[1] - o[1], p[2] - o[2]
-        vx, vy, vz = q[0] - o[0], q[1] - o[1], q[2] - o[2]
-        nx, ny, nz = uy * vz - uz * vy, uz * vx - ux * vz, ux * vy - uy * vx
-        half = np.float32(0.5) / max(nx * nx + ny * ny + nz * nz, np.float32(1e-16))
-        bx, by, bz = half * (vy * nz - vz * ny), half * (vz * nx - vx * nz), half * (vx * ny - vy * nx)
-        cx, cy, cz = half * (ny * uz - nz * uy), half * (nz * ux - nx * uz), half * (nx * uy - ny * ux)
-        if f & 3 == 3:
-            slopes[f, 0, 0], slopes[f, 0, 1], slopes[f, 0, 2] = -cx, -cy, -cz
-            slopes[f, 1, 0], slopes[f, 1, 1], slopes[f, 1, 2] = bx + cx, by + cy, bz + cz
-        else:
-            slopes[f, 0, 0], slopes[f, 0, 1], slopes[f, 0, 2] = bx, by, bz
-            slopes[f, 1, 0], slopes[f, 1, 1], slopes[f, 1, 2] = cx, cy, cz
-    return slopes
-
-
-@numba.njit(cache=True, fastmath=True, error_model="numpy")
-def _shade_kernel(  # type: ignore[no-untyped-def]
-    face, weights, depth, openness, faces, corners, piece, first_face, is_hand, looks, textures, linear, samples, slopes,
-    towards, colours, ambient, shadows, to_light, K, out, cover, seen,
-):  # fmt: skip
-    """Fill out [S, S, 3], cover [S, S] and seen [S, S] from a drawing of [2 S, 2 S].
-
-    Where the four samples of a pixel show one smooth piece, the first is shaded for all: most pixels cost one, edges
-    cost four and come out smooth.
-    """
-    quarter, nobody = np.float32(0.25), np.uint32(0xFFFFFFFF)
-    for row in range(np.uint32(out.shape[0])):
-        for col in range(np.uint32(out.shape[1])):
-            count, hands, first, same = 0, 0, nobody, True
-            near, far = np.float32(1e9), np.float32(0)
-            for n in range(np.uint32(4)):
-                r, c = 2 * row + (n >> 1), 2 * col + (n & 1)
-                if face[r, c] < 0:
-                    same = False
-                    continue
-                count += 1
-                p = piece[np.uint32(face[r, c])]
-                hands += is_hand[p]
-                near, far = min(near, depth[r, c]), max(far, depth[r, c])
-                if first != nobody and p != first:
-                    same = False
-                first = p
-            cover[row, col], seen[row, col] = count * quarter, hands * quarter
-            if count == 0:
-                continue
-            one = same and far - near < np.float32(0.01) * far
-            share = np.float32(1) if one else quarter
-            for n in range(np.uint32(1 if one else 4)):
-                r, c = 2 * row + (n >> 1), 2 * col + (n & 1)
-                if face[r, c] < 0:
-                    continue
-                red, green, blue = _shade_sample(
-                    np.uint32(face[r, c]), weights[r, c, 0], weights[r, c, 1], weights[r, c, 2], depth[r, c], r, c,
-                    openness[r >> 2, c >> 2], faces, corners, piece, first_face, is_hand, looks, textures, linear, samples,
-                    slopes, towards, colours, ambient, shadows, to_light, K,
-                )  # fmt: skip
-                out[row, col, 0] += share * red
-                out[row, col, 1] += share * green
-                out[row, col, 2] += share * blue
-
-
-@numba.njit(cache=True, fastmath=True, error_model="numpy", inline="always")
-def _shade_sample(  # type: ignore[no-untyped-def]
-    f, wa, wb, wc, z, row, col, open_, faces, corners, piece, first_face, is_hand, looks, textures, linear, samples,
-    slopes, towards, colours, ambient, shadows, to_light, K,
-):  # fmt: skip
-    """Linear RGB of one sample of the drawing: face f, its weights, its depth, how open it is to ambient light."""
-    one, half, zero = np.float32(1), np.float32(0.5), np.float32(0)
-    a, b, c = faces[f, 0], faces[f, 1], faces[f, 2]
-    p = piece[f]
-    nx = wa * corners[a, 0] + wb * corners[b, 0] + wc * corners[c, 0]
-    ny = wa * corners[a, 1] + wb * corners[b, 1] + wc * corners[c, 1]
-    nz = wa * corners[a, 2] + wb * corners[b, 2] + wc * corners[c, 2]
-    if is_hand[p]:
-        base_r, base_g, base_b, nx, ny, nz = _hand_sample(f, f - first_face[p], wa, wb, wc, nx, ny, nz, samples, slopes)
-    else:
-        side = np.float32(textures.shape[1])
-        u = wa * corners[a, 3] + wb * corners[b, 3] + wc * corners[c, 3]
-        v = wa * corners[a, 4] + wb * corners[b, 4] + wc * corners[c, 4]
-        tx, ty = np.uint32((u - np.floor(u)) * side), np.uint32((v - np.floor(v)) * side)
-        tx, ty = min(tx, np.uint32(textures.shape[1] - 1)), min(ty, np.uint32(textures.shape[1] - 1))
-        base_r, base_g = linear[textures[p, ty, tx, 0]], linear[textures[p, ty, tx, 1]]
-        base_b = linear[textures[p, ty, tx, 2]]
-    scale = one / np.sqrt(nx * nx + ny * ny + nz * nz + np.float32(1e-12))
-    nx, ny, nz = nx * scale, ny * scale, nz * scale
-    px, py = (np.float32(col) + half - K[1]) * K[3] * z, (np.float32(row) + half - K[2]) * K[3] * z
-    lit = _shadow(px, py, z, nx, ny, nz, shadows, to_light)
-    scale = -one / np.sqrt(px * px + py * py + z * z)
-    vx, vy, vz = px * scale, py * scale, z * scale
-    hemi = half + half * (nx * ambient[2, 0] + ny * ambient[2, 1] + nz * ambient[2, 2])
-    red = (ambient[1, 0] + (ambient[0, 0] - ambient[1, 0]) * hemi) * open_
-    green = (ambient[1, 1] + (ambient[0, 1] - ambient[1, 1]) * hemi) * open_
-    blue = (ambient[1, 2] + (ambient[0, 2] - ambient[1, 2]) * hemi) * open_
-    shine_r, shine_g, shine_b = zero, zero, zero
-    wrap_r, wrap_g, wrap_b = looks[p, 2], looks[p, 3], looks[p, 4]
-    for n in range(np.uint32(towards.shape[0])):
-        lx, ly, lz = towards[n, 0], towards[n, 1], towards[n, 2]
-        cosine = nx * lx + ny * ly + nz * lz
-        visible = lit if n == 0 else np.float32(0.35) + np.float32(0.65) * open_
-        dark = (one - visible) * half
-        red += colours[n, 0] * max((cosine + wrap_r) * looks[p, 5], zero) * (visible + dark * wrap_r)
-        green += colours[n, 1] * max((cosine + wrap_g) * looks[p, 6], zero) * (visible + dark * wrap_g)
-        blue += colours[n, 2] * max((cosine + wrap_b) * looks[p, 7], zero) * (visible + dark * wrap_b)
-        if cosine > zero:
-            hx, hy, hz = lx + vx, ly + vy, lz + vz
-            shine = max((nx * hx + ny * hy + nz * hz) / np.sqrt(hx * hx + hy * hy + hz * hz + np.float32(1e-9)), zero)
-            for _ in range(np.uint32(looks[p, 1])):
-                shine = shine * shine
-            shine *= visible * looks[p, 0] * np.float32(2)
-            shine_r, shine_g = shine_r + colours[n, 0] * shine, shine_g + colours[n, 1] * shine
-            shine_b += colours[n, 2] * shine
-    return base_r * red + shine_r, base_g * green + shine_g, base_b * blue + shine_b
-
-
-@numba.njit(cache=True, fastmath=True, error_model="numpy", inline="always")
-def _hand_sample(f, local, wa, wb, wc, nx, ny, nz, samples, slopes):  # type: ignore[no-untyped-def]
-    """Albedo (r, g, b) and normal (x, y, z), bent by the relief, at weights on part `local & 3` of a hand's face."""
-    one, half = np.float32(1), np.float32(0.5)
-    side, last = np.float32(SIDE), np.uint32(SIDE - 1)
-    part = local & np.uint32(3)
-    second, third = half * wb, half * wc  # of the whole face's weights
-    if part == 1:
-        second += half
-    elif part == 2:
-        third += half
-    elif part == 3:
-        second, third = half * (wa + wb), half * (wb + wc)
-    x, y = second * side, third * side
-    i, j = min(np.uint32(x), last), min(np.uint32(y), last)
-    if i + j > last:
-        i = last - j
-    x, y = x - np.float32(i), y - np.float32(j)
-    # Row j starts after the j longer rows before it; j * (j - 1) / 2 as (j * j - j) / 2 stays in unsigned numbers.
-    corner = (local >> np.uint32(2)) * np.uint32(SAMPLES) + j * np.uint32(SIDE + 1) - ((j * j - j) >> np.uint32(1)) + i
-    above = corner + np.uint32(SIDE + 1) - j
-    ahead, turn = corner + np.uint32(1), side
-    if x + y > one and i + j < last:  # the upper half of the cell: count from the far corner
-        corner, ahead, above, turn = above + np.uint32(1), above, ahead, -side
-        x, y = one - x, one - y
-    rest = one - x - y
-    along, across = (
-        turn * (samples[ahead, 3] - samples[corner, 3]),
-        turn * (samples[above, 3] - samples[corner, 3]),
-    )
-    return (
-        rest * samples[corner, 0] + x * samples[ahead, 0] + y * samples[above, 0],
-        rest * samples[corner, 1] + x * samples[ahead, 1] + y * samples[above, 1],
-        rest * samples[corner, 2] + x * samples[ahead, 2] + y * samples[above, 2],
-        nx - along * slopes[f, 0, 0] - across * slopes[f, 1, 0],
-        ny - along * slopes[f, 0, 1] - across * slopes[f, 1, 1],
-        nz - along * slopes[f, 0, 2] - across * slopes[f, 1, 2],
-    )
-
-
-@numba.njit(cache=True, fastmath=True, error_model="numpy", inline="always")
-def _shadow(x, y, z, nx, ny, nz, shadows, to_light):  # type: ignore[no-untyped-def]
-    """How much of the first light reaches a point, 0 to 1: the mean of four soft comparisons with the shadow map."""
-    one, zero, lift = np.float32(1), np.float32(0), np.float32(0.0015)
-    x, y, z = x + lift * nx, y + lift * ny, z + lift * nz
-    edge = np.float32(shadows.shape[0] - 1)
-    u = to_light[0, 0] * x + to_light[0, 1] * y + to_light[0, 2] * z + to_light[0, 3] - np.float32(0.5)
-    v = to_light[1, 0] * x + to_light[1, 1] * y + to_light[1, 2] * z + to_light[1, 3] - np.float32(0.5)
-    d = to_light[2, 0] * x + to_light[2, 1] * y + to_light[2, 2] * z + to_light[2, 3] - np.float32(0.002)
-    if u < zero or v < zero or u >= edge or v >= edge:
-        return one
-    i, j = np.uint32(u), np.uint32(v)
-    u, v = u - np.float32(i), v - np.float32(j)
-    total, hard = zero, np.float32(330)  # per metre: 3 mm of depth from full light to full shadow
-    for n in range(np.uint32(4)):
-        di, dj = n & np.uint32(1), n >> np.uint32(1)
-        share = (u if di else one - u) * (v if dj else one - v)
-        total += share * min(max(one - (d - shadows[j + dj, i + di]) * hard, zero), one)
-    return total

@@ -40,7 +40,7 @@ def sample_skin(rng: np.random.Generator) -> Skin:
     shift = dict.fromkeys(MAPS, np.zeros(3, np.float32))
     age = rng.beta(1.3, 1.6)  # lines and veins
     # Palms hold little melanin: on dark skin they are much lighter, on light skin only redder.
-    shift["palm"] = -_MELANIN * np.float32(rng.uniform(0.9, 1.5) * dark**1.3) + _BLOOD * np.float32(
+    shift["palm"] = -_MELANIN * np.float32(rng.uniform(1.1, 1.8) * dark**1.2) + _BLOOD * np.float32(
         rng.uniform(0.05, 0.45)
     )
     shift["blood"] = _BLOOD * np.float32(rng.uniform(0.1, 1.1) * (1 - 0.5 * dark))
@@ -136,4 +136,4 @@ def arm_texture(rng: np.random.Generator, tone: SkinTone) -> Bytes:
         hair = fractal(rng, size, 1, 0.9)
         field += np.minimum(0, 0.8 - hair) * np.float32(rng.uniform(0, 0.5))
     linear = np.clip(tone.rgb * np.exp(field), 0, 1)
-    return (linear ** (1 / 2.2) * 255).astype(np.uint8)
+    return np.asarray(linear ** (1 / 2.2) * 255, np.uint8)
