@@ -59,7 +59,10 @@ def write_results(
 
 
 def hardware() -> dict[str, Value]:
-    """The processor, the cores that this process may use, memory in GiB, and the GPU if torch sees one."""
+    """The processor, the cores that this process may use, memory in GiB, the GPU if torch sees one.
+
+    And how busy the machine is: times that were taken while others used it are too long.
+    """
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     return {
         "cpu": _cpu_name(),
@@ -67,6 +70,7 @@ def hardware() -> dict[str, Value]:
         "memory_gib": _memory_gib(),
         "gpu": _gpu_name(),
         "system": f"{platform.system()} {platform.machine()}",
+        "load_average": round(os.getloadavg()[0], 1) if hasattr(os, "getloadavg") else None,
     }
 
 
@@ -81,15 +85,24 @@ def versions() -> dict[str, Value]:
     return found
 
 
-def median_ms(call: Callable[[], object], repeats: int = 20, warm_up: int = 3) -> float:
-    """Median wall time in milliseconds of `call` over `repeats`, after `warm_up` calls that do not count."""
+def median_ms(
+    call: Callable[[], object],
+    repeats: int = 20,
+    warm_up: int = 3,
+    clock: Callable[[], float] = time.perf_counter,
+) -> float:
+    """Median time in milliseconds of `call` over `repeats`, after `warm_up` calls that do not count.
+
+    Wall time by default; with `clock=time.process_time` that of the processor, which a busy machine hardly
+    changes.
+    """
     for _ in range(warm_up):
         call()
     times = []
     for _ in range(repeats):
-        start = time.perf_counter()
+        start = clock()
         call()
-        times.append(time.perf_counter() - start)
+        times.append(clock() - start)
     return 1000.0 * sorted(times)[len(times) // 2]
 
 
