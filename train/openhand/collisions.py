@@ -13,7 +13,7 @@ from s2hand.train.openhand.skeleton import (
     Array,
     digit_joints,
     hand_axes,
-    make_skeleton,
+    mean_skeleton,
 )
 
 
@@ -35,7 +35,7 @@ _SHRINK = 0.88  # sections are flatter than they are wide
 @lru_cache(maxsize=1)
 def hand_capsules() -> Capsules:
     """The capsules of the mean hand: three per digit (the thumb's metacarpal among them) and the palm's four."""
-    skeleton = make_skeleton()
+    skeleton = mean_skeleton()
     ends, radii, joints, parts, bones = [], [], [], [], []
     for number, digit in enumerate(DIGITS):
         chain = digit_joints(digit)
@@ -83,9 +83,7 @@ def segment_distance(p: Array, q: Array, r: Array, s: Array) -> Array:
     spread = a * e - b * b
     along = np.clip(np.where(spread > 1e-9, (b * f - c * e) / np.maximum(spread, 1e-9), 0.0), 0.0, 1.0)
     other = (b * along + f) / e
-    along = np.where(
-        other < 0.0, np.clip(-c / a, 0, 1), np.where(other > 1.0, np.clip((b - c) / a, 0, 1), along)
-    )
+    along = np.where(other < 0.0, np.clip(-c / a, 0, 1), np.where(other > 1.0, np.clip((b - c) / a, 0, 1), along))
     other = np.clip(other, 0.0, 1.0)
     gap = p + along[..., None] * d1 - r - other[..., None] * d2
     return np.asarray(np.sqrt(np.sum(gap * gap, axis=-1)))
@@ -93,7 +91,7 @@ def segment_distance(p: Array, q: Array, r: Array, s: Array) -> Array:
 
 @lru_cache(maxsize=1)
 def _rest_joints() -> Array:
-    return make_skeleton().joints
+    return mean_skeleton().joints
 
 
 def penetration(axis_angle: Array) -> Array:

@@ -1,5 +1,7 @@
 """Pose correctives: what skinning alone gets wrong when joints bend, learnt from the posed implicit surface."""
 
+from itertools import pairwise
+
 import numpy as np
 import numpy.typing as npt
 
@@ -9,8 +11,8 @@ from s2hand.train.openhand.kinematics import joint_transforms, rotation_matrix, 
 from s2hand.train.openhand.mesh import HandMesh
 from s2hand.train.openhand.skeleton import DIGITS, REST_FLEXION, Array, Skeleton, digit_joints
 
-_LARGEST = 5.0  # millimetres that a corrective may move a vertex in one training pose
-_RIDGE = 2e-2
+_LARGEST = 6.0  # millimetres that a corrective may move a vertex in one training pose
+_RIDGE = 1e-2
 _FULL = np.array([[20, 55, 75], [85, 105, 70], [88, 105, 70], [88, 105, 70], [90, 105, 70]], dtype=np.float64)
 
 
@@ -52,7 +54,7 @@ def _keep_sides(points: Array, mesh: HandMesh, skeleton: Skeleton, rotations: Ar
     points = points.copy()
     for number, digit in enumerate(DIGITS):
         chain = (0, *digit_joints(digit))
-        for parent, joint in zip(chain[:-1], chain[1:], strict=True):
+        for parent, joint in pairwise(chain):
             if joint == 13:
                 continue
             behind, ahead = skeleton.axes[parent, 0], skeleton.axes[joint, 0]
@@ -62,11 +64,11 @@ def _keep_sides(points: Array, mesh: HandMesh, skeleton: Skeleton, rotations: Ar
             place = rotations[joint] @ skeleton.joints[joint] + offsets[joint]
             away = mesh.vertices - skeleton.joints[joint]
             before = away @ rest
-            wide = 16.0 if parent == 0 else 11.0
-            near = (np.abs(before) < wide) & (np.linalg.norm(away, axis=1) < wide + 6.0)
+            wide = 20.0
+            near = np.linalg.norm(away, axis=1) < wide
             near &= (mesh.owners == number) | ((mesh.owners == PALM) & (parent == 0))
             after = (points - place) @ turned
-            least = 0.12 * np.abs(before)
+            least = np.minimum(0.12 * np.abs(before), 0.9)
             missing = np.where(before >= 0.0, np.maximum(least - after, 0.0), -np.maximum(least + after, 0.0))
             points += np.where(near, missing, 0.0)[:, None] * turned
     return points
@@ -102,9 +104,7 @@ def _masks(weights: Array) -> npt.NDArray[np.bool_]:
     return np.asarray(weights[:, 1:] > 0.02)
 
 
-def pose_correctives(
-    mesh: HandMesh, skeleton: Skeleton, surface: HandSurface, weights: Array, level: Array
-) -> Array:
+def pose_correctives(mesh: HandMesh, skeleton: Skeleton, surface: HandSurface, weights: Array, level: Array) -> Array:
     """Corrective directions [778, 3, 135] in millimetres, by local ridge regression."""
     poses = training_poses()
     wanted = np.array([wanted_offsets(p, mesh, skeleton, surface, weights, level) for p in poses])
@@ -119,7 +119,5 @@ def pose_correctives(
             used = features[:, columns]
             gram = used.T @ used + _RIDGE * len(poses) / 100.0 * np.eye(len(columns))
             solved = np.linalg.solve(gram, used.T @ wanted[:, rows].reshape(len(poses), -1))
-            directions[rows[:, None], :, columns] = np.moveaxis(
-                solved.reshape(len(columns), len(rows), 3), 0, 1
-            )
+            directions[rows[:, None], :, columns] = np.moveaxis(solved.reshape(len(columns), len(rows), 3), 0, 1)
     return directions

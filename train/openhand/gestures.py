@@ -1,30 +1,23 @@
 """Anatomical posing of the open hand, finger by finger: named poses and random gestures. Needs numpy only.
 
 Every function returns the 45 axis-angle values (radians) that the hand model takes as `axis_angle`: 15 joints in
-MANO's order, zero being the template. Flexion is measured from a straight finger, positive towards the palm.
-Digits are always thumb, index, middle, ring, little.
+MANO's order, zero being the template; load the model with `flat_hand_mean=True` for them. Flexion is measured from a
+straight finger, positive towards the palm. Digits are always thumb, index, middle, ring, little.
 """
-
-from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
 
 from s2hand.train.openhand.collisions import penetration
 from s2hand.train.openhand.kinematics import rotation_matrix, rotation_vector
-from s2hand.train.openhand.skeleton import DIGITS, REST_FLEXION, Array, Skeleton, digit_joints, make_skeleton
+from s2hand.train.openhand.skeleton import DIGITS, REST_FLEXION, Array, digit_joints, mean_skeleton
 
 _STRAIGHT = np.deg2rad([[0, 0, 0]] + 4 * [[-2, 0, 0]])
-_CURLED = np.deg2rad([[28, 50, 65], [84, 102, 62], [87, 103, 62], [88, 102, 62], [90, 100, 62]])
+_CURLED = np.deg2rad([[28, 50, 65], [86, 107, 68], [88, 108, 68], [89, 107, 68], [90, 104, 66]])
 _FAN = np.deg2rad([14.0, 10.0, 1.0, -8.0, -16.0])
 _ABOUT_HAND = np.deg2rad(72.0)
 """How far the thumb's base turns about the hand's length when fully opposed."""
 _DIGIT_ROWS = np.array([digit_joints(digit) for digit in DIGITS]) - 1
-
-
-@lru_cache(maxsize=1)
-def _skeleton() -> Skeleton:
-    return make_skeleton()
 
 
 def joint_pose(
@@ -44,12 +37,10 @@ def joint_pose(
     splay = np.broadcast_to(splay, (*batch, 5))
     twist = np.broadcast_to(twist, (*batch, 5))
     opposition = np.broadcast_to(opposition, batch)
-    axes = _skeleton().axes[1:][_DIGIT_ROWS]  # [5, 3, 3 (bone, flexion, back), 3]
+    axes = mean_skeleton().axes[1:][_DIGIT_ROWS]  # [5, 3, 3 (bone, flexion, back), 3]
     bend = flexion - np.deg2rad([REST_FLEXION[digit] for digit in DIGITS])
     turns = rotation_matrix(bend[..., None] * axes[:, :, 1])
-    aside = rotation_matrix(splay[..., None] * axes[:, 0, 2]) @ rotation_matrix(
-        twist[..., None] * axes[:, 0, 0]
-    )
+    aside = rotation_matrix(splay[..., None] * axes[:, 0, 2]) @ rotation_matrix(twist[..., None] * axes[:, 0, 0])
     turns[..., :, 0, :, :] = turns[..., :, 0, :, :] @ aside
     round_hand = rotation_matrix(opposition[..., None] * np.array([1.0, 0.0, 0.0]))
     turns[..., 0, 0, :, :] = round_hand @ turns[..., 0, 0, :, :]
@@ -66,9 +57,10 @@ def finger_pose(
 ) -> Array:
     """Axis-angle [..., 45] from a few numbers per finger.
 
-    `curl` [..., 5]: 0 straight, 1 fully bent (all joints of the digit together); `splay` one number or [..., 5]: 0 side by
-    side as at rest, 1 spread wide, negative pressed together, fading as a finger bends; `opposition` [...]: the thumb's
-    base, 0 beside the palm to 1 in front of the little finger's side; `noise` [..., 5, 3] radians added to the flexions.
+    `curl` [..., 5]: 0 straight, 1 fully bent (all joints of the digit together); `splay` one number or [..., 5]: 0
+    side by side as at rest, 1 spread wide, negative pressed together, fading as a finger bends; `opposition` [...]: the
+    thumb's base, 0 beside the palm to 1 in front of the little finger's side; `noise` [..., 5, 3] radians, added to
+    the flexions.
     """
     curl = np.asarray(curl, dtype=np.float64)
     flexion = _STRAIGHT + curl[..., None] * (_CURLED - _STRAIGHT) + noise
@@ -84,32 +76,31 @@ def _degrees(
     return joint_pose(np.deg2rad(flexion), np.deg2rad(splay), np.deg2rad(opposition), turned)
 
 
-_BENT = [(84.0, 102.0, 62.0), (87.0, 103.0, 62.0), (88.0, 102.0, 62.0), (90.0, 100.0, 62.0)]
+_BENT = [(86.0, 107.0, 68.0), (88.0, 108.0, 68.0), (89.0, 107.0, 68.0), (90.0, 104.0, 66.0)]
 _OUT = (-2.0, 0.0, 0.0)
-_TUCKED = (22.0, 48.0, 58.0)
 _NONE = (0.0, 0.0, 0.0, 0.0, 0.0)
 
 GESTURES: dict[str, Array] = {
     "flat": _degrees([(0, 4, 2), *4 * [_OUT]], _NONE, 0.0),
-    "fist": _degrees([(-8.0, 47.0, 61.0), *_BENT], (16.0, 0.0, 0.0, 0.0, 0.0), 39.0),
+    "fist": _degrees([(-8, 51, 61), *_BENT], (14, 0, 0, 0, 0), 36.0),
     "spread": _degrees([(-8, -4, -4), *4 * [_OUT]], (16.0, 10.0, 1.0, -8.0, -16.0), -4.0),
     "relaxed": _degrees([(8, 14, 14), (22, 28, 14), (26, 32, 16), (30, 34, 18), (34, 34, 18)], _NONE, 18.0),
-    "pinch": _degrees([(14, 22, 30), (52, 48, 30), (38, 38, 20), (32, 34, 18), (28, 30, 16)], _NONE, 50.0),
-    "ok": _degrees([(14, 24, 34), (58, 54, 34), (12, 14, 8), (4, 8, 5), (-4, 6, 4)], (0, 0, 0, -3, -8), 50.0),
-    "point": _degrees([(4.0, 47.0, 61.0), _OUT, *_BENT[1:]], (6.0, 0.0, 0.0, 0.0, 0.0), 26.0),
-    "victory": _degrees([_TUCKED, _OUT, _OUT, *_BENT[2:]], (0.0, 9.0, -7.0, 0.0, 0.0), 52.0),
-    "thumbs_up": _degrees([(-12, -6, -10), *_BENT], (8.0, 0.0, 0.0, 0.0, 0.0), -6.0),
+    "pinch": _degrees([(4, 6, -12), (51, 36, 25), (38, 38, 20), (32, 34, 18), (28, 30, 16)], _NONE, 38.0),
+    "ok": _degrees([(21, -5, -12), (47, 41, 25), (12, 14, 8), (4, 8, 5), (-4, 6, 4)], (0, 0, 0, -3, -8), 18.0),
+    "point": _degrees([(4, 47, 61), _OUT, *_BENT[1:]], (6, 0, 0, 0, 0), 26.0),
+    "victory": _degrees([(18, 58, 48), _OUT, _OUT, *_BENT[2:]], (3, 9, -7, 0, 0), 27.0),
+    "thumbs_up": _degrees([(-12, -6, -10), *_BENT], (20, 0, 0, 0, 0), -4.0),
     "call": _degrees([(-8, -4, -4), *_BENT[:3], _OUT], (12.0, 0.0, 0.0, 0.0, -14.0), 0.0),
-    "horns": _degrees([_TUCKED, _OUT, *_BENT[1:3], _OUT], (0.0, 5.0, 0.0, 0.0, -8.0), 50.0),
-    "three": _degrees([_TUCKED, _OUT, _OUT, _OUT, _BENT[3]], (0.0, 6.0, 0.0, -6.0, 0.0), 56.0),
-    "four": _degrees([_TUCKED, *4 * [_OUT]], (0.0, 5.0, 0.0, -4.0, -9.0), 58.0),
+    "horns": _degrees([(4, 47, 61), _OUT, *_BENT[1:3], _OUT], (6, 5, 0, 0, -8), 26.0),
+    "three": _degrees([(28, 51, 38), _OUT, _OUT, _OUT, _BENT[3]], (11, 6, 0, -6, 0), 41.0),
+    "four": _degrees([(26, 50, 45), *4 * [_OUT]], (6, 5, 0, -4, -9), 40.0),
     "gun": _degrees([(-6, -2, -4), _OUT, *_BENT[1:]], (10.0, 0.0, 0.0, 0.0, 0.0), 0.0),
     "grip": _degrees([(10, 18, 20), *4 * [(50, 52, 26)]], _NONE, 46.0),
     "claw": _degrees([(0, 20, 40), *4 * [(0, 70, 45)]], (6.0, 5.0, 0.0, -5.0, -9.0), 20.0),
 }
 """Named poses, axis-angle [45] each."""
 
-_THUMBS = 24
+_THUMBS = 10
 _ALLOWED = 1.5  # millimetres that flesh may give way
 
 
@@ -117,9 +108,7 @@ def sample_fingers(rng: np.random.Generator) -> tuple[Array, Array]:
     """Flexions [4, 3] and splays [4] of the four fingers, each straight, bent or between on its own, or all alike."""
     together = rng.random() < 0.35
     if together:
-        curl = np.clip(
-            rng.beta(0.8, 0.9) + rng.normal(0.0, 0.07, 4) + rng.normal(0.0, 0.06) * np.arange(4), 0, 1
-        )
+        curl = np.clip(rng.beta(0.8, 0.9) + rng.normal(0.0, 0.07, 4) + rng.normal(0.0, 0.06) * np.arange(4), 0, 1)
     else:
         kinds = rng.choice(3, size=4, p=(0.42, 0.34, 0.24))
         curl = np.where(kinds == 0, rng.uniform(0, 0.12, 4), rng.uniform(0.82, 1.0, 4))

@@ -77,9 +77,7 @@ class HandSurface:
 
     tubes: tuple[Tube, ...]
 
-    def value(
-        self, points: Array, owner: int, rotations: Array | None = None, offsets: Array | None = None
-    ) -> Array:
+    def value(self, points: Array, owner: int, rotations: Array | None = None, offsets: Array | None = None) -> Array:
         """The field [N] of one part (a digit 0-4 or `PALM`) at points [N, 3]."""
         rotations = np.broadcast_to(np.eye(3), (16, 3, 3)) if rotations is None else rotations
         offsets = np.zeros((16, 3)) if offsets is None else offsets

@@ -13,9 +13,7 @@ def _candidates(low: Array, high: Array, edge_low: Array, edge_high: Array) -> t
     edges, faces = [], []
     for start in range(0, len(edge_low), 256):
         part = slice(start, start + 256)
-        meet = np.all(
-            (edge_low[part, None] <= high[None]) & (edge_high[part, None] >= low[None]), axis=2
-        )
+        meet = np.all((edge_low[part, None] <= high[None]) & (edge_high[part, None] >= low[None]), axis=2)
         edge, face = np.nonzero(meet)
         edges.append(edge + start)
         faces.append(face)

@@ -14,7 +14,7 @@ def rotation_matrix(vector: Array) -> Array:
     cross = np.stack([zero, -z, y, z, zero, -x, -y, x, zero], axis=-1).reshape(*x.shape, 3, 3)
     sine = np.sinc(angle / np.pi)
     half = np.sinc(angle / (2.0 * np.pi))
-    return np.eye(3) + sine * cross + 0.5 * half**2 * (cross @ cross)
+    return np.asarray(np.eye(3) + sine * cross + 0.5 * half**2 * (cross @ cross))
 
 
 def rotation_vector(matrix: Array) -> Array:
@@ -55,4 +55,5 @@ def skin(vertices: Array, weights: Array, rotations: Array, offsets: Array) -> A
     """Linear blend skinning: vertices [V, 3] at rest, weights [V, 16] -> [..., V, 3]."""
     blended = np.einsum("vj,...jab->...vab", weights, rotations)
     moved = np.einsum("...vab,vb->...va", blended, vertices)
-    return moved + np.einsum("vj,...ja->...va", weights, offsets)
+    moved += np.einsum("vj,...ja->...va", weights, offsets)
+    return np.asarray(moved)

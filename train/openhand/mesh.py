@@ -1,10 +1,12 @@
 """The template's triangles: ringed digits, a remeshed palm between them, 778 vertices and 1538 faces in all."""
 
 from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from skimage.measure import marching_cubes
+from skimage import measure
 
 from s2hand.train.openhand.implicit import PALM, HandSurface
 from s2hand.train.openhand.remesh import Patch, remesh
@@ -12,6 +14,7 @@ from s2hand.train.openhand.rings import SIDES, WRIST_CUT, WRIST_SIDES, Tube, dig
 from s2hand.train.openhand.skeleton import DIGITS, Array, Skeleton, digit_joints
 
 Ints = npt.NDArray[np.int64]
+_marching_cubes: Any = measure.marching_cubes  # it has no types
 VERTICES = 778
 FACES = 1538
 _VOXEL = np.array([3.4, 3.2, 2.2])  # finer across the hand, where fingers stand close
@@ -55,7 +58,7 @@ def _march(surface: HandSurface) -> tuple[Array, Ints]:
     axes = [np.arange(a, b, step) for a, b, step in zip(low, high, _VOXEL, strict=True)]
     grid = np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1)
     values = np.round(surface.value(grid.reshape(-1, 3), PALM), 6).reshape(grid.shape[:3])
-    vertices, faces, _, _ = marching_cubes(values, 0.0)
+    vertices, faces, _, _ = _marching_cubes(values, 0.0)
     vertices = np.round(vertices.astype(np.float64) * _VOXEL + low, 5)
     corners = vertices[faces]
     volume = np.einsum("fi,fi->", corners[:, 0], np.cross(corners[:, 1], corners[:, 2]))
@@ -96,7 +99,7 @@ def _clean(faces: Ints) -> Ints:
         if (labels == before).all():
             break
     names, counts = np.unique(labels[faces[:, 0]], return_counts=True)
-    return faces[labels[faces[:, 0]] == names[np.argmax(counts)]]
+    return np.asarray(faces[labels[faces[:, 0]] == names[np.argmax(counts)]])
 
 
 def _zip(vertices: Array, open_loop: list[int], ring: list[int]) -> list[tuple[int, int, int]]:
@@ -110,9 +113,7 @@ def _zip(vertices: Array, open_loop: list[int], ring: list[int]) -> list[tuple[i
     i = j = 0
     while i < len(loop) - 1 or j < len(target) - 1:
         onward = np.inf if i == len(loop) - 1 else np.linalg.norm(vertices[loop[i + 1]] - vertices[target[j]])
-        across = (
-            np.inf if j == len(target) - 1 else np.linalg.norm(vertices[loop[i]] - vertices[target[j + 1]])
-        )
+        across = np.inf if j == len(target) - 1 else np.linalg.norm(vertices[loop[i]] - vertices[target[j + 1]])
         if np.round(onward, 5) <= np.round(across, 5):
             faces.append((loop[i + 1], loop[i], target[j]))
             i += 1
@@ -125,7 +126,7 @@ def _zip(vertices: Array, open_loop: list[int], ring: list[int]) -> list[tuple[i
 def _stitch(vertices: Array, faces: Ints, rings: list[Ints]) -> Ints:
     """Zips every ring to the open loop around its centre."""
     stitched = [faces]
-    loops = [loop for loop in boundary_loops(faces)]
+    loops = boundary_loops(faces)
     centres = np.array([vertices[loop].mean(axis=0) for loop in loops])
     for ring in rings:
         nearest = int(np.argmin(np.linalg.norm(centres - vertices[ring].mean(axis=0), axis=1)))
@@ -139,9 +140,7 @@ def _stitch(vertices: Array, faces: Ints, rings: list[Ints]) -> Ints:
 
 def _turning(loop: Array) -> Array:
     """The vector area of a closed loop [N, 3]."""
-    return np.asarray(
-        np.cross(loop - loop.mean(axis=0), np.roll(loop, -1, axis=0) - loop.mean(axis=0)).sum(axis=0)
-    )
+    return np.asarray(np.cross(loop - loop.mean(axis=0), np.roll(loop, -1, axis=0) - loop.mean(axis=0)).sum(axis=0))
 
 
 def build_mesh(surface: HandSurface, skeleton: Skeleton) -> HandMesh:
@@ -154,7 +153,7 @@ def build_mesh(surface: HandSurface, skeleton: Skeleton) -> HandMesh:
     march_faces = march_faces.reshape(-1, 3)
     fixed = np.concatenate(rings)
     starts = np.cumsum([0, *(len(ring) for ring in rings)])
-    indices = [np.arange(a, b) for a, b in zip(starts[:-1], starts[1:], strict=True)]
+    indices = [np.arange(a, b) for a, b in pairwise(starts)]
     vertices = np.concatenate([fixed, march[used]])
     faces = _stitch(vertices, march_faces + len(fixed), indices)
     free = VERTICES - sum(len(digit.vertices) for digit in digits) - WRIST_SIDES

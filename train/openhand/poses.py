@@ -16,7 +16,7 @@ _PLAY = np.deg2rad(1.2)  # play of the joints about axes that muscles don't move
 
 @dataclass(frozen=True)
 class PoseSpace:
-    """Mean [45], orthonormal components [45, 45] (rows, strongest first) and their standard deviations [45], radians."""
+    """Mean [45], orthonormal components [45, 45] (rows, strongest first), their standard deviations [45]; radians."""
 
     mean: Array
     components: Array
@@ -35,9 +35,7 @@ def sample_poses(seed: int = 7) -> Array:
     poses = joint_pose(flexion, splay, opposition, twist) + rng.normal(0.0, _PLAY, (_DRAWN, 45))
     free = np.concatenate([penetration(part) <= _ALLOWED for part in np.array_split(poses, 18)])
     if free.sum() < COUNT:
-        raise RuntimeError(
-            f"only {free.sum()} of {_DRAWN} random poses are free of collisions, {COUNT} are needed"
-        )
+        raise RuntimeError(f"only {free.sum()} of {_DRAWN} random poses are free of collisions, {COUNT} are needed")
     return np.asarray(poses[free][:COUNT])
 
 

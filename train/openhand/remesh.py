@@ -88,18 +88,14 @@ class _Editor:
 
     def edges(self) -> list[tuple[int, int]]:
         """Inner edges, in a fixed order: those of two fixed vertices are left out."""
-        found = set()
+        found: set[tuple[int, int]] = set()
         for a, b, c in self.faces.values():
-            found.update(
-                ((a, b) if a < b else (b, a), (b, c) if b < c else (c, b), (c, a) if c < a else (a, c))
-            )
+            found.update(((a, b) if a < b else (b, a), (b, c) if b < c else (c, b), (c, a) if c < a else (a, c)))
         return sorted(edge for edge in found if edge[1] >= self.fixed)
 
     def size(self, point: Point) -> float:
         """The wanted edge length here, relative: finer at the knuckles, coarser in the middle of the palm."""
-        nearest = sqrt(
-            min(_dot(away, away) for away in (_minus(point, knuckle) for knuckle in self.knuckles))
-        )
+        nearest = sqrt(min(_dot(away, away) for away in (_minus(point, knuckle) for knuckle in self.knuckles)))
         return 0.64 + 0.50 * min(max((nearest - 12.0) / 34.0, 0.0), 1.0)
 
     def length(self, a: int, b: int) -> float:

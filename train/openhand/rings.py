@@ -60,9 +60,7 @@ def _stations(digit: str, lengths: Array) -> list[tuple[int, float, bool]]:
     return [*rings, (2, 0.0, True), (2, 5.5, False), (2, third - 9.0, False)]
 
 
-def _ring_rays(
-    skeleton: Skeleton, joints: tuple[int, int, int], bone: int, along: float, tilted: bool
-) -> Array:
+def _ring_rays(skeleton: Skeleton, joints: tuple[int, int, int], bone: int, along: float, tilted: bool) -> Array:
     """Origin and `SIDES` directions [1 + SIDES, 3] of one ring; direction 0 is the back, then towards the thumb."""
     axes = skeleton.axes[joints[bone]]
     direction, side = axes[0], axes[1]
@@ -103,9 +101,7 @@ def digit_mesh(surface: HandSurface, skeleton: Skeleton, number: int) -> Tube:
         blocks.append(origins + _INFLATE * cast(surface, number, origins, rays[1:])[:, None] * rays[1:])
     blocks.extend(_cap(surface, skeleton, number, float(lengths[2])))
     rings = len(stations) + 2
-    faces = [
-        face for ring in range(rings - 1) for face in ring_faces(ring * SIDES, ring * SIDES + SIDES, SIDES)
-    ]
+    faces = [face for ring in range(rings - 1) for face in ring_faces(ring * SIDES, ring * SIDES + SIDES, SIDES)]
     faces.extend(_tip_faces((rings - 1) * SIDES))
     base = _ring_rays(skeleton, joints, *stations[0])
     return Tube(np.concatenate(blocks), np.array(faces), base[0], skeleton.axes[joints[0], 0])

@@ -76,7 +76,7 @@ def reshape(mesh: HandMesh, weights: Array, level: Array, build: Build) -> Array
     for owner in np.unique(mesh.owners):
         mine = mesh.owners == owner
         moved[mine] = surface.project(moved[mine], int(owner), level=level[mine] * build.size)
-    return np.round(moved, 6)
+    return np.asarray(np.round(moved, 6))
 
 
 def shape_space(mesh: HandMesh, weights: Array, level: Array) -> ShapeSpace:

@@ -14,6 +14,7 @@ The places of the knuckles, the thumb's base and all depths are our own reading 
 """
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
@@ -115,7 +116,7 @@ def turn(axis: Array, degrees: float) -> Array:
     angle = np.deg2rad(degrees)
     x, y, z = axis
     cross = np.array([[0.0, -z, y], [z, 0.0, -x], [-y, x, 0.0]])
-    return np.eye(3) + np.sin(angle) * cross + (1.0 - np.cos(angle)) * (cross @ cross)
+    return np.asarray(np.eye(3) + np.sin(angle) * cross + (1.0 - np.cos(angle)) * (cross @ cross))
 
 
 def digit_joints(digit: str) -> tuple[int, int, int]:
@@ -164,3 +165,9 @@ def make_skeleton(build: Build | None = None) -> Skeleton:
             place = place + length * frame[0]
         tips[number] = place
     return Skeleton(joints, tips, axes)
+
+
+@lru_cache(maxsize=1)
+def mean_skeleton() -> Skeleton:
+    """The mean hand's skeleton, made once."""
+    return make_skeleton()

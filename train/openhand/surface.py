@@ -53,7 +53,7 @@ class _Sculptor:
     def bone_point(self, joint: int, along: float, up: float = 0.0, side: float = 0.0) -> Array:
         """A point beside a joint, by its own axes, in millimetres of the mean hand."""
         axes = self.skeleton.axes[joint] * self.build.size
-        return self.skeleton.joints[joint] + along * axes[0] + up * axes[2] + side * axes[1]
+        return np.asarray(self.skeleton.joints[joint] + along * axes[0] + up * axes[2] + side * axes[1])
 
     def tube(
         self,
@@ -71,9 +71,7 @@ class _Sculptor:
         ends = caps or (float(radii[0].mean()), float(radii[-1].mean()))
         knots = np.array(_KNOTS) if len(radii) == 4 else np.linspace(0.0, 1.0, len(radii))
         direction = self.skeleton.axes[0, 2] if back is None else back
-        self.tubes.append(
-            Tube(start, end, joints, direction, knots, radii, ends, frozenset(owners), blend, limb)
-        )
+        self.tubes.append(Tube(start, end, joints, direction, knots, radii, ends, frozenset(owners), blend, limb))
 
 
 def _add_palm(sculptor: _Sculptor) -> None:
@@ -87,9 +85,7 @@ def _add_palm(sculptor: _Sculptor) -> None:
         joint = digit_joints(digit)[0]
         knuckle = np.array(_KNUCKLES[digit])
         radii = np.stack([knuckle * (0.95, 0.85, 0.9), knuckle * (0.95, 0.72, 0.86), knuckle])
-        sculptor.tube(
-            point(*_CARPUS[digit]), sculptor.skeleton.joints[joint], (0, 0), radii * scale, (PALM,), 8.0
-        )
+        sculptor.tube(point(*_CARPUS[digit]), sculptor.skeleton.joints[joint], (0, 0), radii * scale, (PALM,), 8.0)
     hypothenar = np.array([[10.0, 10.0, 9.0], [11.5, 11.0, 10.0], [10.0, 10.0, 8.5]]) * scale
     sculptor.tube(point(15, -8, -17), point(58, -9, -33), (0, 0), hypothenar, (PALM,), 10.0)
 
@@ -114,9 +110,7 @@ def _add_thumb_base(sculptor: _Sculptor) -> None:
     sculptor.tube(first, second, (13, 13), metacarpal, mine, 8.0, back=back)
     thenar = np.array([[10.0, 10.0, 10.0], [14.0, 12.0, 14.5], [12.0, 10.0, 12.0], [9.0, 8.0, 9.0]])
     end = sculptor.bone_point(13, 36.0, -3.5, 0.0)
-    sculptor.tube(
-        sculptor.palm_point(13, -10, 9), end, (0, 13), thenar * build.size * build.thenar, (PALM,), 10.0
-    )
+    sculptor.tube(sculptor.palm_point(13, -10, 9), end, (0, 13), thenar * build.size * build.thenar, (PALM,), 10.0)
     index = sculptor.palm_point
     web = np.array([[9.0, 8.0, 9.5], [8.5, 7.0, 7.0], [8.0, 8.0, 8.0]]) * build.size
     sculptor.tube(sculptor.bone_point(13, 17.0), index(48, -4, 19), (13, 0), web, (PALM,), 10.0)

@@ -29,9 +29,7 @@ def _nearest_finger(vertices: Array, skeleton: Skeleton) -> Array:
         first, second, _ = digit_joints(digit)
         bone = skeleton.axes[first, 0]
         away = vertices - skeleton.joints[first]
-        along = np.clip(
-            away @ bone, -30.0, float(np.linalg.norm(skeleton.joints[second] - skeleton.joints[first]))
-        )
+        along = np.clip(away @ bone, -30.0, float(np.linalg.norm(skeleton.joints[second] - skeleton.joints[first])))
         distances.append(np.linalg.norm(away - along[:, None] * bone, axis=1))
     score = -np.array(distances).T / 3.5
     weights = np.exp(score - score.max(axis=1, keepdims=True))
