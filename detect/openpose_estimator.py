@@ -5,6 +5,8 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
+
 from s2hand.datasets.skeleton import JOINT_COUNT
 from s2hand.detect.detection import Detection
 from s2hand.detect.heatmaps import Merger, make_merger
@@ -13,9 +15,8 @@ from s2hand.detect.peaks import Peaks, find_peaks
 from s2hand.detect.pyramid import Level, level_images, network_input, plan_level
 from s2hand.detect.variants import SCALES, THRESHOLDS, Variant
 from s2hand.detect.weights import Weights
-from torch import Tensor
 
-BATCH_ON_CPU = 2  # one image keeps the cores busy; more only take memory
+BATCH_ON_CPU = 1  # keeps the cores busy; more images only take memory
 BATCH_ON_GPU = 16
 MAP_PIXELS = 1 << 24  # of merged maps at a time, so that large photographs do not fill the memory
 
