@@ -1,4 +1,4 @@
-"""Rotations: axis-angle vectors to matrices, with exact and finite derivatives everywhere."""
+"""Rotations: axis-angle vectors and pairs of columns to matrices, with finite derivatives, and back."""
 
 import torch
 from torch import Tensor
@@ -44,3 +44,50 @@ def _cosine_ratio(squared: Tensor) -> Tensor:
     s = torch.where(small, squared, torch.zeros_like(squared))
     series = 0.5 * (1 - s / 12 * (1 - s / 30 * (1 - s / 56 * (1 - s / 90 * (1 - s / 132)))))
     return torch.where(small, series, 0.5 * ((angle / 2).sin() / (angle / 2)) ** 2)
+
+
+def six_d_to_matrix(columns: Tensor) -> Tensor:
+    """Rotation matrices [..., 3, 3] of any six numbers [..., 6]: their first two columns before Gram-Schmidt.
+
+    Continuous over all rotations, which no three numbers are (Zhou et al., "On the Continuity of Rotation
+    Representations in Neural Networks", 2019). Where the two columns vanish or are parallel the result is
+    finite, but no rotation.
+    """
+    first, second = columns[..., :3], columns[..., 3:]
+    x = _unit(first)
+    y = _unit(second - (x * second).sum(-1, keepdim=True) * x)
+    return torch.stack([x, y, torch.linalg.cross(x, y)], dim=-1)
+
+
+def _unit(v: Tensor) -> Tensor:
+    return v / (v.square().sum(-1, keepdim=True) + 1e-12).sqrt()
+
+
+def matrix_to_axis_angle(matrix: Tensor) -> Tensor:
+    """Axis-angle vectors [..., 3], of at most pi radians, of rotation matrices [..., 3, 3].
+
+    By the quaternion whose largest component is computed first (Shepperd's method), so that it is exact to
+    rounding for all angles, pi included. For values, not for gradients, which don't exist at pi.
+    """
+    trace = matrix.diagonal(dim1=-2, dim2=-1).sum(-1)
+    # Each row is a multiple of the quaternion (w, x, y, z); the row with the largest diagonal is the best.
+    m = matrix
+    antisymmetric = torch.stack(
+        [m[..., 2, 1] - m[..., 1, 2], m[..., 0, 2] - m[..., 2, 0], m[..., 1, 0] - m[..., 0, 1]], dim=-1
+    )
+    symmetric = m + m.transpose(-1, -2)
+    identity = torch.eye(3, dtype=m.dtype, device=m.device)
+    vectors = symmetric + (1 - trace)[..., None, None] * identity
+    rows = torch.cat(
+        [
+            torch.cat([(1 + trace).unsqueeze(-1), antisymmetric], dim=-1).unsqueeze(-2),
+            torch.cat([antisymmetric.unsqueeze(-1), vectors], dim=-1),
+        ],
+        dim=-2,
+    )  # [..., 4, 4]
+    best = rows.diagonal(dim1=-2, dim2=-1).argmax(-1)[..., None, None].expand(*m.shape[:-2], 1, 4)
+    quaternion = rows.gather(-2, best).squeeze(-2)
+    quaternion = quaternion * torch.where(quaternion[..., :1] < 0, -1.0, 1.0)
+    length = torch.linalg.vector_norm(quaternion[..., 1:], dim=-1, keepdim=True)
+    angle = 2 * torch.atan2(length, quaternion[..., :1])
+    return torch.where(length > 0, quaternion[..., 1:] / length.clamp_min(1e-30) * angle, torch.zeros_like(angle))

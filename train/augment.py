@@ -1,0 +1,114 @@
+"""Random changes of a batch of crops, on its device: image, K and keypoints always move together.
+
+A change of viewpoint is what a camera could have done: a turn about its principal axis, then a zoom and a
+shift of the crop. In the image that is the affine map A = K' Rz K^-1, and
+
+    project(Rz p, K') == A project(p, K)        for every point p of the old camera's space.
+
+So K stays a camera matrix without a turn in it, and a network that sees the new crop and the new K has to
+predict the turned hand.
+"""
+
+import math
+from dataclasses import dataclass, replace
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from s2hand.train.settings import AugmentSettings
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Samples on their device."""
+
+    images: Tensor  # [B, 3, S, S] RGB in [0, 1]
+    K: Tensor  # [B, 3, 3] pixels of the crop
+    keypoints: Tensor  # [B, 21, 3] x, y in pixels of the crop, confidence; NaN where that is 0
+    rows: Tensor  # [B] the samples' rows in the pack
+
+    def __post_init__(self) -> None:
+        count, size = len(self.images), self.images.shape[-1]
+        expected = {"images": (count, 3, size, size), "K": (count, 3, 3), "keypoints": (count, 21, 3)}
+        for name, shape in (expected | {"rows": (count,)}).items():
+            if getattr(self, name).shape != shape:
+                raise ValueError(f"Batch.{name}: expected {list(shape)}, found {list(getattr(self, name).shape)}")
+
+
+@dataclass(frozen=True)
+class View:
+    """Changes of viewpoint for B crops; draws on the CPU are alike for every device."""
+
+    roll: Tensor  # [B] radians about the principal axis; positive turns the x axis towards the y axis
+    zoom: Tensor  # [B]
+    shift: Tensor  # [B, 2] in units of the crop's side
+
+    def turns(self) -> Tensor:
+        """Rz [B, 3, 3]: what happens to points of camera space."""
+        c, s, zero, one = self.roll.cos(), self.roll.sin(), self.roll * 0, self.roll * 0 + 1
+        return torch.stack([c, -s, zero, s, c, zero, zero, zero, one], dim=1).view(-1, 3, 3)
+
+
+def augment(batch: Batch, settings: AugmentSettings, generator: torch.Generator) -> Batch:
+    """A changed batch, the same for the same state of the generator, a CPU one."""
+    count, device = len(batch.images), batch.images.device
+    draws = torch.rand(count, 10, generator=generator).to(device) * 2 - 1
+    view = View(
+        roll=draws[:, 0] * math.radians(settings.rotation_degrees),
+        zoom=(draws[:, 1] * math.log(settings.scale)).exp(),
+        shift=draws[:, 2:4] * settings.shift,
+    )
+    batch = move_view(batch, view)
+    if settings.colour == 0:
+        return batch
+    return replace(batch, images=change_colour(batch.images, 1 + settings.colour * draws[:, 4:]))
+
+
+def new_cameras(K: Tensor, view: View, size: int) -> tuple[Tensor, Tensor]:
+    """The cameras K' [B, 3, 3] after the change, and the maps A [B, 3, 3] of the old crop's pixels to the new's.
+
+    The turn is about the principal point; the crop follows it: its centre stays the centre, up to the shift.
+    """
+    zoomed = K.clone()
+    zoomed[:, :2, :2] *= view.zoom.view(-1, 1, 1)
+    linear = zoomed @ view.turns() @ torch.linalg.inv(K)
+    centre = torch.tensor([size / 2, size / 2, 1.0], dtype=K.dtype, device=K.device)
+    offset = centre[:2] + size * view.shift - (linear @ centre)[:, :2]
+    shift = torch.eye(3, dtype=K.dtype, device=K.device).repeat(len(K), 1, 1)
+    shift[:, :2, 2] = offset
+    return shift @ zoomed, shift @ linear
+
+
+def move_view(batch: Batch, view: View) -> Batch:
+    """Image, K and keypoints as the changed camera would give them; beyond the crop its border goes on."""
+    size = batch.images.shape[-1]
+    K, maps = new_cameras(batch.K, view, size)
+    xy = batch.keypoints[..., :2] @ maps[:, :2, :2].transpose(1, 2) + maps[:, None, :2, 2]
+    keypoints = torch.cat([xy, batch.keypoints[..., 2:]], dim=-1)
+    return replace(batch, images=warp(batch.images, maps), K=K, keypoints=keypoints)
+
+
+def warp(images: Tensor, maps: Tensor) -> Tensor:
+    """Images [B, C, S, S] under affine maps [B, 3, 3] of their continuous pixels, sampled bilinearly."""
+    half = images.shape[-1] / 2
+    # grid_sample asks where each new pixel comes from, with -1 and 1 at the image's borders.
+    to_unit = torch.tensor([[1 / half, 0, -1], [0, 1 / half, -1], [0, 0, 1]]).to(maps)
+    to_pixels = torch.tensor([[half, 0, half], [0, half, half], [0, 0, 1]]).to(maps)
+    back = to_unit @ torch.linalg.inv(maps) @ to_pixels
+    grid = F.affine_grid(back[:, :2], list(images.shape), align_corners=False)
+    return F.grid_sample(images, grid, mode="bilinear", padding_mode="border", align_corners=False)
+
+
+def change_colour(images: Tensor, factors: Tensor) -> Tensor:
+    """Images [B, 3, S, S] with factors [B, 6] for brightness, contrast, saturation and the tint of each channel.
+
+    The tint counts half, so that skin stays skin.
+    """
+    brightness, contrast, saturation = (factors[:, i].view(-1, 1, 1, 1) for i in range(3))
+    grey = images.mean(1, keepdim=True)
+    images = grey + saturation * (images - grey)
+    level = grey.mean((2, 3), keepdim=True)
+    tint = (1 + factors[:, 3:]) / 2
+    images = (level + contrast * (images - level)) * brightness * tint[:, :, None, None]
+    return images.clamp(0, 1)

@@ -1,0 +1,127 @@
+"""What training leaves in its folder, each file replaced whole, so that a kill never leaves half of one.
+
+weights.safetensors   the result: the network's weights and, as metadata, what they fit to (`Identity`)
+state.pt              all that training needs to go on: weights, optimiser, average, epoch, step, history
+history.csv           a line per epoch: learning rate, samples per second, loss terms; `dvc plots` draws it
+
+`state.pt` stands alone: where a kill falls between two of the files, the next run writes the others again.
+"""
+
+import csv
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from pydantic import ValidationError
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor
+
+from s2hand.datasets.files import digest, replacing, sha256_bytes
+from s2hand.train.mano import HandModel
+from s2hand.train.settings import TrainSettings
+
+WEIGHTS = "weights.safetensors"
+STATE = "state.pt"
+HISTORY = "history.csv"
+FORMAT = "1"
+
+
+class CheckpointError(ValueError):
+    """A checkpoint that can't be used; the message says why and what to do."""
+
+
+@dataclass(frozen=True)
+class Identity:
+    """What a checkpoint belongs to."""
+
+    settings: TrainSettings
+    hand: str  # digest of the hand model
+    data: str  # digest of the training data
+    image_size: int  # pixels of a side of the crops
+
+    def digest(self) -> str:
+        """The same for two runs that compute the same."""
+        computed = self.settings.model_dump(exclude={"memory_gb"})
+        return digest([FORMAT, computed, self.hand, self.data, self.image_size])
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """A trained network's weights and what they belong to."""
+
+    weights: dict[str, Tensor]
+    identity: Identity
+
+
+def hand_digest(hand: HandModel) -> str:
+    """SHA-256 of everything that a hand model computes with."""
+    buffers = {name: buffer.cpu() for name, buffer in sorted(hand.named_buffers())}
+    return digest({name: sha256_bytes(buffer.numpy().tobytes()) for name, buffer in buffers.items()})
+
+
+def write_weights(folder: Path, weights: Mapping[str, Tensor], identity: Identity) -> None:
+    """Write the result of a training."""
+    metadata = {
+        "format": FORMAT,
+        "settings": json.dumps(identity.settings.model_dump()),
+        "hand": identity.hand,
+        "data": identity.data,
+        "image_size": str(identity.image_size),
+    }
+    tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in weights.items()}
+    with replacing(folder / WEIGHTS) as temporary:
+        save_file(tensors, temporary, metadata)
+
+
+def read_checkpoint(folder: Path) -> Checkpoint:
+    """Read the result of a training. Raises CheckpointError where there is none or it is damaged."""
+    path = Path(folder) / WEIGHTS
+    if not path.is_file():
+        raise CheckpointError(f"{path}: no such file; train first")
+    try:
+        with safe_open(path, "pt") as file:
+            metadata = file.metadata() or {}
+            if metadata.get("format") != FORMAT:
+                raise CheckpointError(f"{path}: format: expected {FORMAT}, found {metadata.get('format')}")
+            weights = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a dict)
+            settings = TrainSettings.model_validate_json(metadata["settings"])
+        identity = Identity(settings, metadata["hand"], metadata["data"], int(metadata["image_size"]))
+    except (SafetensorError, ValidationError, KeyError, OSError) as error:
+        raise CheckpointError(f"{path}: not a checkpoint of this version ({error}); train again") from error
+    return Checkpoint(weights, identity)
+
+
+def write_state(folder: Path, state: Mapping[str, Any], identity: Identity) -> None:
+    """Write the training state: tensors, numbers, strings, lists and dicts of them."""
+    with replacing(folder / STATE) as temporary:
+        torch.save({"identity": identity.digest(), **state}, temporary)
+
+
+def read_state(folder: Path, identity: Identity) -> dict[str, Any] | None:
+    """The state of an earlier run of the same settings, data and hand model; none where there is no such.
+
+    Raises CheckpointError for a damaged file.
+    """
+    path = Path(folder) / STATE
+    if not path.is_file():
+        return None
+    try:
+        state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
+        same = state["identity"] == identity.digest()
+    except Exception as error:  # torch.load raises whatever the damage leads to
+        raise CheckpointError(f"{path}: not readable ({error}); delete it to train from the start") from error
+    return state if same else None
+
+
+def write_history(folder: Path, rows: Sequence[Mapping[str, float]]) -> None:
+    """Write one line per finished epoch; before the first there is nothing to write."""
+    if not rows:
+        return
+    with replacing(folder / HISTORY) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, fieldnames=list(rows[0]), lineterminator="\n")
+        writer.writeheader()
+        writer.writerows({key: f"{value:.6g}" for key, value in row.items()} for row in rows)

@@ -1,0 +1,145 @@
+"""From a crop of a hand to its geometry code x = (theta 30, beta 10, s 1, R 3, T 3): section 3.1 of the paper.
+
+The backbone is timm's EfficientNet-B0. Its deep features, pooled, give 53 numbers, or 50 with axis-angle, by
+a linear layer that starts near zero, so that training begins with a mean hand in the middle of the crop:
+
+- theta and beta directly;
+- scale as its logarithm, so that s > 0 and starts at 1;
+- R as two columns of a matrix ("six_d") that Gram-Schmidt makes a rotation (Zhou et al., "On the Continuity
+  of Rotation Representations in Neural Networks", 2019), or as axis-angle. The code holds the rotation;
+- T by where the crop shows the hand's anchor, its middle knuckle: its position in the crop, and its distance
+  relative to the one at which a hand fills a typical crop (0.65 m for FreiHAND's K). K turns them to metres,
+  so that the network needs to know no K, and zooming or shifting a crop changes what it predicts likewise.
+"""
+
+from dataclasses import dataclass
+
+import timm
+import torch
+from torch import Tensor, nn
+
+from s2hand.train.depthwise import replace_depthwise
+from s2hand.train.pretrained import backbone_weights
+from s2hand.train.rotations import axis_angle_to_matrix, matrix_to_axis_angle, six_d_to_matrix
+from s2hand.train.settings import EncoderSettings
+
+BACKBONE = "efficientnet_b0"
+FEATURES = 1280
+POSE, SHAPE = 30, 10
+HAND_LENGTH, FILL = 0.18, 0.6
+"""A hand 0.18 m long that fills 0.6 of the crop's side: it stands where the network starts."""
+
+_MEAN, _STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # ImageNet's, which the weights of timm expect
+
+
+@dataclass(frozen=True)
+class GeometryCode:
+    """The paper's x for B hands. With the hand model, M = s M0 R + T; R turns about the wrist joint."""
+
+    pose: Tensor  # [B, 30] theta, coefficients of the hand model's pose components
+    shape: Tensor  # [B, 10] beta
+    scale: Tensor  # [B, 1] s
+    rotation: Tensor  # [B, 3, 3] R as a matrix for column vectors: smooth everywhere, unlike its three numbers
+    translation: Tensor  # [B, 3] T, metres, camera
+
+    def __post_init__(self) -> None:
+        sizes = {"pose": [POSE], "shape": [SHAPE], "scale": [1], "rotation": [3, 3], "translation": [3]}
+        for name, size in sizes.items():
+            found, expected = list(getattr(self, name).shape), [len(self.pose), *size]
+            if found != expected:
+                raise ValueError(f"GeometryCode.{name}: expected {expected}, found {found}")
+
+    def vector(self) -> Tensor:
+        """x as one vector [B, 47]: theta, beta, s, R as axis-angle, T. R's part carries no gradient."""
+        rotation = matrix_to_axis_angle(self.rotation.detach())
+        return torch.cat([self.pose, self.shape, self.scale, rotation, self.translation], dim=1)
+
+
+@dataclass(frozen=True)
+class Anchor:
+    """Two points of the hand model at rest, metres: the wrist, about which R turns, and the middle knuckle."""
+
+    wrist: Tensor  # [3]
+    knuckle: Tensor  # [3]
+
+
+class Encoder(nn.Module):
+    """EfficientNet-B0 and a linear layer: images [B, 3, S, S] in [0, 1] and K [B, 3, 3] to a `GeometryCode`."""
+
+    mean: Tensor
+    std: Tensor
+    wrist: Tensor
+    knuckle: Tensor
+
+    def __init__(self, settings: EncoderSettings, anchor: Anchor) -> None:
+        super().__init__()
+        self.backbone = timm.create_model(BACKBONE, pretrained=False, num_classes=0, global_pool="")
+        weights = backbone_weights(settings.pretrained)
+        if weights is not None:
+            known = {key: value for key, value in weights.items() if not key.startswith("classifier.")}
+            self.backbone.load_state_dict(known)
+        replace_depthwise(self.backbone)
+        self.six_d = settings.rotation == "six_d"
+        self.pool = nn.AdaptiveAvgPool2d(settings.grid)
+        self.squeeze = nn.Identity() if settings.grid == 1 else _squeeze(settings.grid)
+        width = FEATURES if settings.grid == 1 else SQUEEZED * settings.grid**2
+        self.hidden: nn.Module = nn.Identity()
+        if settings.hidden:
+            self.hidden = nn.Sequential(nn.Linear(width, settings.hidden), nn.SiLU())
+            width = settings.hidden
+        self.widths = (POSE, SHAPE, 1, 6 if self.six_d else 3, 3)
+        self.head = _start_small(nn.Linear(width, sum(self.widths)), self.six_d)
+        constants = {"mean": _MEAN, "std": _STD}
+        for name, value in constants.items():
+            self.register_buffer(name, torch.tensor(value).view(3, 1, 1), persistent=False)
+        self.register_buffer("wrist", anchor.wrist.clone(), persistent=False)
+        self.register_buffer("knuckle", anchor.knuckle.clone(), persistent=False)
+
+    def forward(self, images: Tensor, K: Tensor) -> GeometryCode:
+        """Encode crops: images [B, 3, S, S] RGB in [0, 1], K [B, 3, 3] of the crops in pixels."""
+        features = self.backbone((images - self.mean) / self.std)
+        numbers = self.head(self.hidden(self.squeeze(self.pool(features)).flatten(1)))
+        with torch.autocast(images.device.type, enabled=False):
+            return self._code(numbers.float(), K, images.shape[-1])
+
+    def _code(self, numbers: Tensor, K: Tensor, size: int) -> GeometryCode:
+        pose, shape, log_scale, turn, place = torch.split(numbers, list(self.widths), dim=1)
+        rotation = six_d_to_matrix(turn) if self.six_d else axis_angle_to_matrix(turn)
+        scale = log_scale.exp()
+        target = back_project(place, K, size)
+        # The knuckle at rest is at s (R (knuckle - wrist) + wrist) + T.
+        arm = scale * (rotation @ (self.knuckle - self.wrist) + self.wrist)
+        return GeometryCode(pose, shape, scale, rotation, target - arm)
+
+
+SQUEEZED = 128
+"""Channels of the deep features that are pooled to more than one cell."""
+
+
+def _squeeze(grid: int) -> nn.Module:
+    return nn.Sequential(nn.Conv2d(FEATURES, SQUEEZED, 1, bias=False), nn.BatchNorm2d(SQUEEZED), nn.SiLU())
+
+
+def _start_small(layer: nn.Linear, six_d: bool) -> nn.Linear:
+    """Start near the mean hand: small weights, no bias but the one that makes the six numbers of R a rotation."""
+    with torch.no_grad():
+        layer.weight.mul_(0.1)
+        layer.bias.zero_()
+        if six_d:
+            start = POSE + SHAPE + 1
+            layer.bias[start] = layer.bias[start + 4] = 1.0
+    return layer
+
+
+def back_project(place: Tensor, K: Tensor, size: int) -> Tensor:
+    """Points [B, 3] in camera space, metres, of places in a `size` x `size` crop with cameras K [B, 3, 3].
+
+    place [B, 3] is x, y from the crop's centre in units of half its side, and the logarithm of the distance
+    relative to the one at which a hand of `HAND_LENGTH` fills the share `FILL` of the crop.
+    """
+    u, v = ((place[:, :2] + 1) * (size / 2)).unbind(1)
+    focal = (K[:, 0, 0] * K[:, 1, 1]).sqrt()
+    z = focal * (HAND_LENGTH / (FILL * size)) * place[:, 2].exp()
+    y = (v - K[:, 1, 2]) / K[:, 1, 1]
+    x = (u - K[:, 0, 2] - K[:, 0, 1] * y) / K[:, 0, 0]
+    return torch.stack([x * z, y * z, z], dim=1)

@@ -1,0 +1,108 @@
+# ruff: noqa: N802  (functions are named as the paper names the terms)
+"""The losses of the 3D branch, one function per equation of the paper, unreduced: the caller weights and averages.
+
+A joint whose confidence is 0 is removed exactly: its coordinates may be NaN, and neither the value nor any
+gradient depends on them. Lengths in pixels are those of a 224 x 224 image, the paper's input, for which its
+figures are meant: `to_reference_pixels` scales the coordinates of other sizes.
+"""
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from s2hand.datasets.skeleton import BONES, TIPS, WRIST
+from s2hand.train.limits import joint_angles, joint_limit_penalty
+from s2hand.train.mano import HandModel
+
+REFERENCE_SIZE = 224
+"""Side in pixels of the images that the paper's figures are meant for."""
+
+CORNER_PX = 5.0
+"""Where SmoothL1 turns from d^2 / 10 to d - 2.5."""
+
+_PARENTS = [parent for parent, _ in BONES]
+_CHILDREN = [child for _, child in BONES]
+
+
+def to_reference_pixels(xy: Tensor, size: int) -> Tensor:
+    """Coordinates in a `size` x `size` image -> in the same image at 224 x 224."""
+    return xy * (REFERENCE_SIZE / size)
+
+
+def joint_weights(wrist: float, tips: float) -> Tensor:
+    """Weights [21] of the joints in E_loc: the authors' code has wrist 2, tips 1.5, and 1 for the others."""
+    weights = torch.ones(21)
+    weights[WRIST] = wrist
+    weights[list(TIPS)] = tips
+    return weights
+
+
+def E_loc(
+    detected: Tensor,  # [B, 21, 2] pixels of a 224 px image; NaN where confidence is 0
+    projected: Tensor,  # [B, 21, 2] likewise, finite
+    confidence: Tensor,  # [B, 21] in [0, 1]
+) -> Tensor:  # [B, 21]
+    """Joint location, equation 3 without its mean over the joints: con_i SmoothL1(detected_i - projected_i).
+
+    SmoothL1 of each coordinate, d^2 / 10 up to 5 px and d - 2.5 beyond, added over the two.
+    """
+    seen = confidence > 0
+    target = torch.where(seen.unsqueeze(-1), detected, projected.detach())
+    return confidence * F.smooth_l1_loss(projected, target, beta=CORNER_PX, reduction="none").sum(-1)
+
+
+def E_ori(detected: Tensor, projected: Tensor, confidence: Tensor) -> Tensor:  # [B, 20]
+    """Bone orientation, equation 4 without its mean over the bones: con_bone |v_detected - v_projected|^2.
+
+    v is the bone's unit vector in the image, con_bone the product of its two joints' confidences. Inputs as
+    in `E_loc`. A detected bone of no length has no direction and counts 0.
+    """
+    seen = confidence > 0
+    bone_confidence = confidence[:, _PARENTS] * confidence[:, _CHILDREN]
+    target = _directions(torch.where(seen.unsqueeze(-1), detected, projected.detach()))
+    has_direction = (target.square().sum(-1) > 0).to(confidence)
+    difference = target - _directions(projected)
+    return bone_confidence * has_direction * difference.square().sum(-1)
+
+
+def _directions(xy: Tensor) -> Tensor:  # [B, 21, 2] -> [B, 20, 2]
+    """Unit vectors of the bones; bones shorter than a hundredth of a pixel get shorter ones, down to 0."""
+    bones = xy[:, _CHILDREN] - xy[:, _PARENTS]
+    return bones / (bones.square().sum(-1, keepdim=True) + 1e-4).sqrt()
+
+
+def E_geo(location: Tensor, orientation: Tensor, w_ori: float) -> Tensor:  # [B]
+    """Geometric alignment, equation 5: mean of E_loc [B, 21] + w_ori times the mean of E_ori [B, 20]."""
+    return location.mean(-1) + w_ori * orientation.mean(-1)
+
+
+def E_beta(shape: Tensor) -> Tensor:  # [B, 10] -> [B]
+    """Shape regularisation (equation 9): the length of beta, whose average is 0. Its gradient at 0 is 0."""
+    length: Tensor = torch.linalg.vector_norm(shape, dim=-1)
+    return length
+
+
+def E_s(joints_cam: Tensor, bone_length: float) -> Tensor:  # [B, 21, 3] metres -> [B]
+    """Scale regularisation (equation 9): | length of the middle finger's first bone - bone_length |, in cm.
+
+    The bone goes from joint 9 to joint 10; bone_length is in metres, 0.0282 for MANO.
+    """
+    length: Tensor = torch.linalg.vector_norm(joints_cam[:, 10] - joints_cam[:, 9], dim=-1)
+    return 100.0 * (length - bone_length).abs()
+
+
+def E_theta(pose: Tensor) -> Tensor:  # [B, n] -> [B]
+    """Distance from the mean pose: the mean square of the pose coefficients. Ours, not the paper's.
+
+    E_J alone leaves free what no image tells: with little training data, the mean pose is the better guess.
+    """
+    return pose.square().mean(-1)
+
+
+def E_J(axis_angle: Tensor, hand: HandModel) -> Tensor:  # [B, 45] radians from the rest pose -> [B, 15, 3]
+    """Joint limits (equation 9): how far each joint angle of `hand` is outside its range, in weighted radians.
+
+    Twist, abduction and flexion of the 15 finger joints, see `s2hand.train.limits`. The authors' code adds
+    the three angles of a joint; the mean over the joints is left to the caller, as everywhere here.
+    """
+    return joint_limit_penalty(joint_angles(axis_angle, hand))

@@ -1,0 +1,65 @@
+"""The trained network: image to geometry code to hand in camera space to its 21 joints in the image.
+
+Sections 3.1 to 3.3 of the paper without texture: M = s M0 R + T, joints projected by K.
+"""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from s2hand.train.encoder import Anchor, Encoder, GeometryCode
+from s2hand.train.mano import HandModel
+from s2hand.train.settings import EncoderSettings
+
+NEAR = 0.01
+"""Metres: points nearer to the camera's plane, or behind it, are projected as if they were there."""
+
+_MIDDLE_KNUCKLE = 4  # in MANO's order of the 16 joints
+
+
+@dataclass(frozen=True)
+class Hands:
+    """B decoded hands."""
+
+    code: GeometryCode
+    joints_cam: Tensor  # [B, 21, 3] metres, camera
+    vertices_cam: Tensor  # [B, 778, 3]
+    joints_px: Tensor  # [B, 21, 2] pixels of the crop
+
+
+def project(points_cam: Tensor, K: Tensor) -> Tensor:  # [B, N, 3] metres, [B, 3, 3] -> [B, N, 2] pixels
+    """Project camera points as `s2hand.datasets.cameras.project` does, finite for every finite input."""
+    image = points_cam @ K.transpose(1, 2)
+    return image[..., :2] / image[..., 2:].clamp_min(NEAR)
+
+
+class HandNetwork(nn.Module):
+    """Encoder and decoder. The hand model has nothing to train and no part in the state."""
+
+    def __init__(self, settings: EncoderSettings, hand: HandModel) -> None:
+        super().__init__()
+        joints = hand.rest_joints.float()
+        self.encoder = Encoder(settings, Anchor(joints[0], joints[_MIDDLE_KNUCKLE]))
+        self.hand = hand
+
+    def forward(self, images: Tensor, K: Tensor) -> Hands:
+        """Reconstruct hands from crops: images [B, 3, S, S] RGB in [0, 1], K [B, 3, 3] of the crops."""
+        return self.decode(self.encoder(images, K), K)
+
+    def decode(self, code: GeometryCode, K: Tensor) -> Hands:
+        """Hands of a geometry code, seen by cameras K [B, 3, 3]; float32 under autocast too."""
+        with torch.autocast(K.device.type, enabled=False):
+            mesh = self.hand(code.pose, code.shape)
+            wrist = mesh.joints[:, :1]
+            turn, scale = code.rotation.transpose(1, 2), code.scale.unsqueeze(2)
+            shift = scale * wrist + code.translation.unsqueeze(1)
+            vertices_cam = scale * ((mesh.vertices - wrist) @ turn) + shift
+            joints_cam = scale * ((mesh.joints - wrist) @ turn) + shift
+            return Hands(code, joints_cam, vertices_cam, project(joints_cam, K))
+
+
+def mean_bone(hand: HandModel) -> float:
+    """Length in metres of the middle finger's first bone (joints 9 to 10) of the mean shape."""
+    joints = hand(torch.zeros(1, 1, device=hand.faces.device)).joints[0].double()
+    return float(torch.linalg.vector_norm(joints[10] - joints[9]))

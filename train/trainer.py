@@ -1,0 +1,90 @@
+"""One network in training: a step of it, its learning rate, its state."""
+
+import math
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from s2hand.train.augment import Batch
+from s2hand.train.average import WeightAverage
+from s2hand.train.mano import HandModel
+from s2hand.train.model import HandNetwork
+from s2hand.train.objective import Objective
+from s2hand.train.settings import TrainSettings
+
+
+class NonFiniteLossError(ValueError):
+    """A loss term or gradient that is infinite or not a number: `term`, and the batch's `rows` concerned."""
+
+    def __init__(self, term: str, rows: Tensor) -> None:
+        super().__init__(f"{term} is not finite")
+        self.term, self.rows = term, rows
+
+
+def learning_rate(settings: TrainSettings, step: int, steps_per_epoch: int) -> float:
+    """The learning rate of a step, counted from 0 over the whole run."""
+    warmth = min(1.0, (step + 1) / (settings.warmup_steps + 1))
+    if settings.schedule == "cosine":
+        decay = 0.5 * (1 + math.cos(math.pi * step / (settings.epochs * steps_per_epoch)))
+    else:
+        decay = settings.step_factor ** (step // (settings.step_epochs * steps_per_epoch))
+    return settings.learning_rate * warmth * decay
+
+
+class Trainer:
+    """Network, objective and optimiser on `device`; the first weights depend on the seed alone."""
+
+    def __init__(self, settings: TrainSettings, hand: HandModel, device: torch.device) -> None:
+        self.settings, self.device = settings, device
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(settings.seed)
+            network = HandNetwork(settings.encoder, hand)
+        self.network = network.to(device=device, memory_format=torch.channels_last).train()  # type: ignore[call-overload]
+        self.objective = Objective(settings.loss, self.network.hand)
+        self.optimizer = torch.optim.Adam(self.network.parameters(), settings.learning_rate, fused=True)
+        self.average = WeightAverage(self.network, settings.weight_average)
+
+    def step(self, batch: Batch, rate: float) -> dict[str, float]:
+        """One step of the optimiser at learning rate `rate`; returns the mean of each term, unweighted, and `loss`.
+
+        Raises NonFiniteLossError, and changes nothing, where a term or the gradient is not finite.
+        """
+        for group in self.optimizer.param_groups:
+            group["lr"] = rate
+        half = self.settings.precision == "bfloat16"
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=half):
+            hands = self.network(batch.images, batch.K)
+        terms = self.objective.terms(hands, batch)
+        loss = self.objective.total(terms)
+        names = [*terms, "loss"]
+        values = torch.stack([*(term.mean() for term in terms.values()), loss]).tolist()
+        for name, value in zip(names, values, strict=True):
+            if not math.isfinite(value):
+                raise NonFiniteLossError(name, _culprits(terms.get(name), batch))
+        self.optimizer.zero_grad()
+        loss.backward()  # type: ignore[no-untyped-call]
+        gradients = [p.grad for p in self.network.parameters() if p.grad is not None]
+        if not math.isfinite(float(torch.nn.utils.get_total_norm(gradients))):
+            raise NonFiniteLossError("the gradient", batch.rows)
+        self.optimizer.step()
+        self.average.update()
+        return dict(zip(names, values, strict=True))
+
+    def state_dict(self) -> dict[str, Any]:
+        """All that a later step depends on."""
+        parts = {"network": self.network, "optimizer": self.optimizer, "average": self.average}
+        return {name: part.state_dict() for name, part in parts.items()}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Go on from a saved state."""
+        self.network.load_state_dict(state["network"])
+        self.optimizer.load_state_dict(state["optimizer"])
+        self.average.load_state_dict(state["average"])
+
+
+def _culprits(term: Tensor | None, batch: Batch) -> Tensor:
+    """The rows of the samples whose term is not finite."""
+    if term is None:
+        return batch.rows
+    return batch.rows[~term.detach().isfinite().cpu()]
