@@ -9,7 +9,8 @@ from s2hand.pipeline.synthetic.posing import Doubles, rotation_matrix
 from s2hand.pipeline.synthetic.skin import Skin, arm_texture
 
 _NEAREST_M = 0.07
-_RINGS = 12
+_RINGS = 14
+_FULL_M = 0.25  # up to here a forearm grows thicker
 
 
 def wrist_loop(faces: Ints) -> list[int]:
@@ -30,10 +31,10 @@ def sample_arm(rng: np.random.Generator, opening: Doubles, rotation: Doubles, sk
     bend = rotation_matrix(np.array([[0, rng.normal(0, 0.22), rng.normal(0, 0.45)]]))[0]
     straight = rotation @ np.array([1.0, 0, 0])
     bent = rotation @ bend @ np.array([1.0, 0, 0])
-    length = rng.uniform(0.18, 0.32)
-    spine = _spine(opening.mean(0), straight, bent, length, bool(rng.random() < 0.5))
+    along = np.linspace(0, 1, _RINGS) ** 1.7 * rng.uniform(0.3, 0.6)  # finer at the wrist, where it bends
+    spine = _spine(opening.mean(0), straight, bent, along, bool(rng.random() < 0.5))
     growth = rng.uniform(1.2, 1.55)
-    rings = _rings(opening, spine, np.linspace(0, 1, _RINGS) ** 1.2, growth)
+    rings = _rings(opening, spine, np.minimum(along / _FULL_M, 1), growth)
     rings = rings[: _visible(rings)]
     if len(rings) < 2:
         return []
@@ -46,10 +47,10 @@ def sample_arm(rng: np.random.Generator, opening: Doubles, rotation: Doubles, sk
     return pieces
 
 
-def _spine(start: Doubles, straight: Doubles, bent: Doubles, length: float, sharp: bool) -> Doubles:
+def _spine(start: Doubles, straight: Doubles, bent: Doubles, along: Doubles, sharp: bool) -> Doubles:
     """Centre line [R, 3]: leaves the wrist straight and bends, within 3 cm or 6 cm."""
     knee = start + straight * (0.015 if sharp else 0.03)
-    t = np.linspace(0, 1, _RINGS)[:, None] * length
+    t = along[:, None]
     blend = np.clip(t / (0.03 if sharp else 0.06), 0, 1)
     return np.asarray((1 - blend) * (start + straight * t) + blend * (knee + bent * (t - (knee - start) @ straight)))
 
@@ -98,10 +99,10 @@ def _resampled(rings: Doubles, where: Doubles) -> Doubles:
 
 def _sleeve(rng: np.random.Generator, rings: Doubles) -> list[Mesh]:
     """Cloth from some way up the arm, with folds and the thickness of its hem."""
-    start = rng.uniform(0, 0.75 * (len(rings) - 1)) if rng.random() < 0.7 else rng.uniform(0, 0.8)
+    start = rng.uniform(0, 0.5 * (len(rings) - 1)) if rng.random() < 0.7 else rng.uniform(0, 0.5)
     where = np.linspace(start, len(rings) - 1, 14)
     tube = _resampled(rings, where)
-    ease, flare = rng.uniform(1.08, 1.5), rng.uniform(0, 0.3)
+    ease, flare = rng.uniform(1.06, 1.3), rng.uniform(0, 0.25)
     phases = np.cumsum(rng.normal(0, 1, tube.shape[1]))
     folds = 1 + rng.uniform(0, 0.06) * np.sin(np.arange(14)[:, None] * rng.uniform(0.8, 2.5) + phases)
     tube = _wider(tube, ease * folds * (1 + flare * np.linspace(0, 1, 14)[:, None]))
@@ -112,8 +113,8 @@ def _sleeve(rng: np.random.Generator, rings: Doubles) -> list[Mesh]:
 
 def _watch(rng: np.random.Generator, rings: Doubles) -> list[Mesh]:
     """A band near the wrist."""
-    start = rng.uniform(0.3, 2.5)
-    where = start + np.array([0, 0.05, 0.55, 0.6]) * rng.uniform(0.6, 1.6)
+    start = rng.uniform(0.2, 1.5)
+    where = start + np.array([0, 0.03, 0.4, 0.43]) * rng.uniform(0.6, 1.6)
     band = _wider(_resampled(rings, where), np.array([1.0, 1.12, 1.12, 1.0]))
     surface = Surface(wall(rng, TEXTURE_SIDE), float(rng.uniform(0.05, 0.8)), 4)
     return [_tube(band, surface, 1, 1)]

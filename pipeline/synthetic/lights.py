@@ -45,5 +45,5 @@ def _temperature(rng: np.random.Generator) -> Floats:
     warm = rng.normal(0, 0.14)
     tint = rng.normal(0, 0.03)
     if rng.random() < 0.05:
-        return np.asarray(np.exp(rng.normal(0, 0.45, 3)), np.float32)
+        return np.asarray(np.exp(rng.normal(0, 0.22, 3)), np.float32)
     return np.asarray(np.exp([warm, tint, -warm * 1.3]), np.float32)
