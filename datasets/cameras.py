@@ -88,9 +88,7 @@ def crop_intrinsics(K: ArrayLike, box: Box, size: int) -> NDArray[np.float64]:  
     return cropped
 
 
-def crop_image(
-    image: NDArray[np.uint8], box: Box, size: int
-) -> NDArray[np.uint8]:  # [H, W, C] -> [size, size, C]
+def crop_image(image: NDArray[np.uint8], box: Box, size: int) -> NDArray[np.uint8]:  # [H, W, C] -> [size, size, C]
     """Resample `box` of an image to `size` x `size` pixels; what lies outside the image is grey (`OUTSIDE`).
 
     Enlarging interpolates linearly. Shrinking averages: the box is first sampled, linearly, at a whole
@@ -104,9 +102,7 @@ def crop_image(
     # Centre i + 0.5 of the sampled picture lies at box.x + (i + 0.5) * step; cv2 counts it 0.5 less.
     matrix = np.array([[step_x, 0, box.x + step_x / 2 - 0.5], [0, step_y, box.y + step_y / 2 - 0.5]])
     flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
-    sampled: Any = cv2.warpAffine(
-        image, matrix, (width, height), flags=flags, borderMode=cv2.BORDER_REPLICATE
-    )
+    sampled: Any = cv2.warpAffine(image, matrix, (width, height), flags=flags, borderMode=cv2.BORDER_REPLICATE)
     inside_x = _inside(box.x, step_x, width, image.shape[1])
     inside_y = _inside(box.y, step_y, height, image.shape[0])
     sampled[:, : inside_x.start] = sampled[:, inside_x.stop :] = OUTSIDE

@@ -19,6 +19,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
 from s2hand.datasets.files import DataError, read_json
 from s2hand.datasets.images import list_images
 from s2hand.datasets.records import HANDS, Hand, Lazy, Record, Split

@@ -20,6 +20,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
 from s2hand.datasets.files import DataError
 from s2hand.datasets.json_arrays import read_json_arrays
 from s2hand.datasets.records import Lazy, Record, Split
@@ -53,9 +54,7 @@ class FreiHand:
     def __init__(self, root: str | Path, versions: Sequence[str] | None = None) -> None:
         self.root = Path(root)
         if not self.root.is_dir():
-            raise DataError(
-                f"{root}: no such folder; expected FreiHAND's, with training/ and evaluation/ in it"
-            )
+            raise DataError(f"{root}: no such folder; expected FreiHAND's, with training/ and evaluation/ in it")
         unknown = sorted(set(versions or ()) - set(VERSIONS))
         if unknown:
             raise DataError(f"FreiHAND has the versions {', '.join(VERSIONS)}, not {', '.join(unknown)}")
@@ -73,9 +72,7 @@ class FreiHand:
         missing = [version for version in self._chosen or () if version not in there]
         if missing:
             found = ", ".join(there) or "none"
-            raise DataError(
-                f"{self.root / 'training/rgb'}: version {missing[0]} is not there; found: {found}"
-            )
+            raise DataError(f"{self.root / 'training/rgb'}: version {missing[0]} is not there; found: {found}")
         return there if self._chosen is None else self._chosen
 
     def records(self, split: Split) -> Sequence[Record]:
@@ -87,9 +84,7 @@ class FreiHand:
     def _records(self, split: Split, labels: _Labels, versions: Sequence[int]) -> Sequence[Record]:
         count = len(labels.K)
         files = [count * version + index for version in versions for index in range(count)]
-        self._require(
-            f"{split}/rgb", files, f"{len(files)} images: {count} hands, {len(versions)} version(s)"
-        )
+        self._require(f"{split}/rgb", files, f"{len(files)} images: {count} hands, {len(versions)} version(s)")
         masks = (self.root / split / "mask").is_dir()
         if masks:
             self._require(f"{split}/mask", range(count), f"{count} masks")

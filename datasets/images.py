@@ -64,9 +64,7 @@ def _check_utf8(folder: Path, name: str) -> None:
     try:
         name.encode()
     except UnicodeEncodeError:
-        raise DataError(
-            f"{folder}: the file name {os.fsencode(name)!r} is not UTF-8; rename the file"
-        ) from None
+        raise DataError(f"{folder}: the file name {os.fsencode(name)!r} is not UTF-8; rename the file") from None
 
 
 def read_image(path: Path) -> NDArray[np.uint8]:  # [H, W, 3] RGB

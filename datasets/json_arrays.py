@@ -19,9 +19,7 @@ _LONGEST_CUT = 10  # characters of a number's beginning that the decoder may ref
 _DECODER = json.JSONDecoder()
 
 
-def read_json_arrays(
-    path: Path, shape: tuple[int, ...], dtype: DTypeLike = np.float64
-) -> NDArray[Any]:  # [N, *shape]
+def read_json_arrays(path: Path, shape: tuple[int, ...], dtype: DTypeLike = np.float64) -> NDArray[Any]:  # [N, *shape]
     """Read a file that holds one JSON list whose items are nested lists of finite numbers, each of `shape`.
 
     Raises:
@@ -89,9 +87,7 @@ def _skip(text: str, position: int) -> int:
     return position
 
 
-def _stack(
-    items: list[Any], shape: tuple[int, ...], dtype: DTypeLike, path: Path, first: int
-) -> NDArray[Any]:
+def _stack(items: list[Any], shape: tuple[int, ...], dtype: DTypeLike, path: Path, first: int) -> NDArray[Any]:
     stacked = np.empty((len(items), *shape), dtype)
     for index, item in enumerate(items):
         try:

@@ -7,6 +7,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
+
 from s2hand.datasets.files import DataError, sha256_file
 from s2hand.datasets.manifest import Shard, read_manifest, shard_names
 from s2hand.datasets.rows import SCHEMA, HandRow, Provenance, check_schema, keypoints_problem

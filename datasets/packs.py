@@ -29,6 +29,7 @@ from typing import Any
 import h5py
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+
 from s2hand.datasets.cameras import Box
 from s2hand.datasets.files import DataError, replacing
 from s2hand.datasets.rows import keypoints_problem, package_version
@@ -152,13 +153,13 @@ def _create(file: h5py.File, first: Mapping[str, Any]) -> None:
 
 
 def _append(file: h5py.File, batch: Sequence[Mapping[str, Any]], start: int) -> None:
+    columns, shape = sorted(file.keys()), file["images"].shape[1:]
     for row in batch:
-        if row.keys() != file.keys():
-            expected, found = sorted(file.keys()), sorted(row)
-            raise ValueError(f"{row['names']}: expected the columns {expected}, found {found}")
-        if row["images"].shape != file["images"].shape[1:]:
-            expected, found = file["images"].shape[1:], row["images"].shape
-            raise ValueError(f"{row['names']}: image: expected {expected} as in the first, found {found}")
+        if sorted(row) != columns:
+            raise ValueError(f"{row['names']}: expected the columns {columns}, found {sorted(row)}")
+        if row["images"].shape != shape:
+            found = row["images"].shape
+            raise ValueError(f"{row['names']}: image: expected {shape} as in the first, found {found}")
     for column, dataset in file.items():
         dataset.resize(start + len(batch), axis=0)
         values = [row[column] for row in batch]
@@ -211,9 +212,7 @@ class Pack:
         self.close()
 
     def __getstate__(self) -> dict[str, Any]:
-        return {key: value for key, value in vars(self).items() if key not in ("_file", "_small")} | {
-            "_owner": -1
-        }
+        return {key: value for key, value in vars(self).items() if key not in ("_file", "_small")} | {"_owner": -1}
 
     def close(self) -> None:
         """Close the file; reading from the pack opens it again."""

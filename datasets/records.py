@@ -7,6 +7,7 @@ from typing import Literal, Protocol, TypeVar, get_args, overload
 
 import numpy as np
 from numpy.typing import NDArray
+
 from s2hand.datasets.cameras import Box, intrinsics_from_fov
 
 Hand = Literal["right", "left"]
@@ -44,9 +45,7 @@ class Record:
         for field, shape in shapes.items():
             value = getattr(self, field)
             if value is not None and (value.shape != shape or not np.isfinite(value).all()):
-                raise ValueError(
-                    f"{self.image}: {field}: expected {shape} finite numbers, found shape {value.shape}"
-                )
+                raise ValueError(f"{self.image}: {field}: expected {shape} finite numbers, found shape {value.shape}")
 
     def intrinsics(self, width: int, height: int) -> NDArray[np.float64]:  # [3, 3]
         """Return the camera of the picture of `width` x `height` pixels: K, else by the field of view."""

@@ -31,6 +31,7 @@ from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
+
 from s2hand.datasets.files import DataError, digest, remove_partial_files, replacing, sha256_file
 from s2hand.datasets.manifest import FORMAT, MANIFEST, Manifest, Shard, shard_name, shard_names
 from s2hand.datasets.rows import HandRow, Provenance, check_schema, rows_to_table
@@ -163,9 +164,7 @@ class ShardStore:
             raise DataError(f"{path}: was made by another detector or with other parameters; write it anew")
         failed: list[dict[str, str]] = json.loads(metadata[_FAILURES])
         images = int(metadata[_IMAGES])
-        return Shard(
-            path.name, images, stored.num_rows, metadata[_DIGEST].decode(), sha256_file(path)
-        ), failed
+        return Shard(path.name, images, stored.num_rows, metadata[_DIGEST].decode(), sha256_file(path)), failed
 
 
 @contextmanager

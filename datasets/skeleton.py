@@ -52,9 +52,7 @@ def _frozen(indices: list[int]) -> NDArray[np.intp]:
     return array
 
 
-MANO_TO_OURS: NDArray[np.intp] = _frozen(
-    [0, 13, 14, 15, 16, 1, 2, 3, 17, 4, 5, 6, 18, 10, 11, 12, 19, 7, 8, 9, 20]
-)
+MANO_TO_OURS: NDArray[np.intp] = _frozen([0, 13, 14, 15, 16, 1, 2, 3, 17, 4, 5, 6, 18, 10, 11, 12, 19, 7, 8, 9, 20])
 """[21] index into MANO's order: 16 joints (wrist; index, middle, little, ring, thumb with three each), then
 the five tips from thumb to little finger. HO3D has the same order. `ours = theirs[MANO_TO_OURS]`."""
 

@@ -116,9 +116,7 @@ def test_a_foreign_manifest(run: Path, change: dict[str, object], message: str) 
 
 def test_other_programs_read_the_shards(run: Path) -> None:
     """A process that knows nothing of this project: the columns and their fixed lengths are in the file."""
-    code = (
-        "import sys, pyarrow.parquet as pq; print(pq.read_table(sys.argv[1]).schema.field('keypoints').type)"
-    )
+    code = "import sys, pyarrow.parquet as pq; print(pq.read_table(sys.argv[1]).schema.field('keypoints').type)"
     path = run / "part-00000.parquet"
     result = subprocess.run([sys.executable, "-c", code, path], capture_output=True, text=True, check=True)
     assert result.stdout.strip() == "fixed_size_list<element: float>[63]"

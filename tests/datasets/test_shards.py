@@ -118,9 +118,7 @@ def test_a_second_run_writes_no_shard_and_the_same_bytes(photographs: Path, tmp_
     ],
     ids=["detector", "weights", "parameters", "version"],
 )
-def test_shards_of_another_making_are_stale(
-    photographs: Path, tmp_path: Path, provenance: Provenance
-) -> None:
+def test_shards_of_another_making_are_stale(photographs: Path, tmp_path: Path, provenance: Provenance) -> None:
     detect_all(photographs, tmp_path / "out", SLIM)
     assert detect_all(photographs, tmp_path / "out", provenance) == [0, 1, 2, 3]
     assert read_keypoints(tmp_path / "out").schema.metadata == provenance.as_metadata()

@@ -1,0 +1,144 @@
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from s2hand.datasets.files import DataError
+from s2hand.datasets.freihand import VERSIONS, FreiHand
+
+HANDS = 3
+
+
+def labels(hands: int) -> dict[str, np.ndarray]:
+    """The numbers of a split's JSON files; each tells its hand."""
+    hand = np.arange(hands, dtype=float)[:, None, None]
+    return {
+        "K": np.array([[480.0, 0, 112], [0, 480, 112], [0, 0, 1]]) + np.eye(3)[0] * hand,
+        "xyz": np.full((hands, 21, 3), 0.25) + hand,
+        "verts": np.full((hands, 778, 3), 0.5) + hand,
+        "mano": np.full((hands, 1, 61), 0.75) + hand,
+        "scale": 0.03 + hand[:, 0, 0],
+    }
+
+
+@pytest.fixture
+def root(tmp_path: Path, write_image: Callable[..., Path]) -> Path:
+    """A small FreiHAND: three hands in four versions, two to evaluate."""
+    for version in range(4):
+        for hand in range(HANDS):
+            write_image(tmp_path / f"training/rgb/{hand + HANDS * version:08d}.jpg", value=40 * version)
+    for hand in range(HANDS):
+        write_image(tmp_path / f"training/mask/{hand:08d}.jpg")
+    for hand in range(2):
+        write_image(tmp_path / f"evaluation/rgb/{hand:08d}.jpg")
+    for split, hands in (("training", HANDS), ("evaluation", 2)):
+        for name, values in labels(hands).items():
+            (tmp_path / f"{split}_{name}.json").write_text(json.dumps(values.tolist()))
+    return tmp_path
+
+
+def test_training_is_every_hand_in_every_version(root: Path) -> None:
+    data = FreiHand(root)
+    records = data.records("training")
+    assert (data.name, data.root, data.versions) == ("freihand", root, VERSIONS)
+    assert [record.image for record in records] == [f"training/rgb/{index:08d}.jpg" for index in range(12)]
+    for index, record in enumerate(records):
+        hand = index % HANDS
+        truth = {name: values[hand] for name, values in labels(HANDS).items()}
+        assert record.hand == "right"
+        assert record.path == root / record.image
+        assert record.path.is_file()
+        assert record.K_source == "training_K.json"
+        np.testing.assert_array_equal(record.K, truth["K"])
+        np.testing.assert_array_equal(record.joints_cam, truth["xyz"])
+        np.testing.assert_array_equal(record.vertices_cam, truth["verts"])
+        np.testing.assert_array_equal(record.mano, truth["mano"][0])
+        assert record.scale == truth["scale"]
+
+
+def test_masks_belong_to_the_first_version(root: Path) -> None:
+    masks = [record.mask for record in FreiHand(root).records("training")]
+    assert masks == [root / f"training/mask/{hand:08d}.jpg" for hand in range(HANDS)] + [None] * 9
+    assert [record.mask for record in FreiHand(root, ["hom"]).records("training")] == [None] * 3
+
+
+def test_versions_can_be_chosen(root: Path) -> None:
+    data = FreiHand(root, versions=["sample", "gs"])
+    assert data.versions == ("sample", "gs")
+    numbers = [int(record.path.stem) for record in data.records("training")]
+    assert numbers == [6, 7, 8, 0, 1, 2]
+    with pytest.raises(DataError, match="has the versions gs, hom, sample, auto, not greenscreen"):
+        FreiHand(root, versions=["greenscreen"])
+
+
+def test_only_versions_on_the_disk_are_offered(root: Path) -> None:
+    for index in range(HANDS, 2 * HANDS):
+        (root / f"training/rgb/{index:08d}.jpg").unlink()
+    assert FreiHand(root).versions == ("gs", "sample", "auto")
+    assert len(FreiHand(root).records("training")) == 9
+    with pytest.raises(DataError, match="version hom is not there; found: gs, sample, auto"):
+        FreiHand(root, versions=["gs", "hom"]).records("training")
+
+
+def test_evaluation(root: Path) -> None:
+    records = FreiHand(root).records("evaluation")
+    assert [record.image for record in records] == ["evaluation/rgb/00000000.jpg", "evaluation/rgb/00000001.jpg"]
+    assert records[0].mask is None
+    np.testing.assert_array_equal(records[1].joints_cam, labels(2)["xyz"][1])
+    np.testing.assert_array_equal(records[1].K, labels(2)["K"][1])
+
+
+def test_files_other_than_cameras_are_optional(root: Path) -> None:
+    for split in ("training", "evaluation"):
+        for name in ("xyz", "verts", "mano", "scale"):
+            (root / f"{split}_{name}.json").unlink()
+        record = FreiHand(root).records(split)[0]  # type: ignore[arg-type]
+        assert record.K is not None
+        truths = (record.joints_cam, record.vertices_cam, record.mano, record.scale)
+        assert truths == (None, None, None, None)
+
+
+def test_no_masks(root: Path) -> None:
+    for path in (root / "training/mask").iterdir():
+        path.unlink()
+    (root / "training/mask").rmdir()
+    assert FreiHand(root).records("training")[0].mask is None
+
+
+@pytest.mark.parametrize("image", ["training/rgb/00000004.jpg", "training/mask/00000001.jpg"])
+def test_a_missing_image_is_named_with_what_was_expected(root: Path, image: str) -> None:
+    (root / image).unlink()
+    expected = r"12 images: 3 hands, 4 version\(s\)" if "rgb" in image else "3 masks"
+    with pytest.raises(DataError, match=rf"{image}: missing; expected {expected}; 1 of them"):
+        FreiHand(root).records("training")
+
+
+def test_missing_parts_are_named(root: Path, tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="no such folder; expected FreiHAND's"):
+        FreiHand(tmp_path / "elsewhere")
+    (root / "evaluation_K.json").unlink()
+    with pytest.raises(DataError, match=r"evaluation_K\.json: no such file"):
+        FreiHand(root).records("evaluation")
+    for path in (root / "training/rgb").iterdir():
+        path.unlink()
+    assert FreiHand(root).versions == ()
+    (root / "training/rgb").rmdir()
+    with pytest.raises(DataError, match="training/rgb: can't be listed"):
+        FreiHand(root).records("training")
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "message"),
+    [
+        ("K", "[[[1, 0", "not valid JSON"),
+        ("xyz", json.dumps(labels(2)["xyz"].tolist()), "expected 3 items, as many as in training_K.json, found 2"),
+        ("verts", json.dumps([[[0.0] * 3] * 777] * 3), "item 0: expected finite numbers of shape"),
+        ("mano", "{}", "not valid JSON"),
+    ],
+)
+def test_broken_labels_are_named(root: Path, name: str, text: str, message: str) -> None:
+    (root / f"training_{name}.json").write_text(text)
+    with pytest.raises(DataError, match=rf"training_{name}\.json: .*{message}"):
+        FreiHand(root).records("training")
