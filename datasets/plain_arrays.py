@@ -63,9 +63,7 @@ def array_from_bytes(data: object, dtype: object, shape: object, column_major: b
     return flat.reshape(sizes, order="F" if column_major else "C")
 
 
-def dense_from_sparse(
-    parts: Mapping[object, object], shape: tuple[int, ...], by_column: bool
-) -> NDArray[Any]:
+def dense_from_sparse(parts: Mapping[object, object], shape: tuple[int, ...], by_column: bool) -> NDArray[Any]:
     """The dense array of a compressed sparse matrix with the arrays data, indices and indptr.
 
     `by_column` is true for the CSC form, whose indptr delimits columns. Repeated entries add up. SciPy's own
@@ -73,9 +71,7 @@ def dense_from_sparse(
     """
     arrays = [parts.get(name) for name in ("data", "indices", "indptr")]
     if len(shape) != 2 or not all(isinstance(a, np.ndarray) and a.ndim == 1 for a in arrays):
-        raise BrokenPickleError(
-            "a sparse matrix needs two dimensions and the arrays data, indices and indptr"
-        )
+        raise BrokenPickleError("a sparse matrix needs two dimensions and the arrays data, indices and indptr")
     data, indices, pointers = (np.asarray(a) for a in arrays)
     rows, columns = shape
     major, minor = (columns, rows) if by_column else (rows, columns)
@@ -95,9 +91,7 @@ def select_elements(source: object, chosen: object, shape: tuple[int, ...]) -> N
     if not isinstance(source, np.ndarray) or not isinstance(chosen, np.ndarray):
         raise BrokenPickleError("a chumpy selection has no array to choose from")
     if chosen.size != math.prod(shape) or not _inside(chosen, source.size):
-        raise BrokenPickleError(
-            f"a chumpy selection of {chosen.size} elements does not fit the shape {shape}"
-        )
+        raise BrokenPickleError(f"a chumpy selection of {chosen.size} elements does not fit the shape {shape}")
     picked: NDArray[Any] = source.ravel()[chosen.ravel()].reshape(shape)
     return picked
 

@@ -18,6 +18,7 @@ from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import NDArray
+
 from s2hand.datasets.files import replacing
 from s2hand.datasets.safe_pickle import safe_load
 
@@ -92,9 +93,7 @@ def read_hand_file(path: Path | str, side: str | None = None) -> HandArrays:
     """
     path = Path(path)
     if not path.is_file():
-        raise HandFileError(
-            f"{path}: no such file; expected MANO_RIGHT.pkl, MANO_LEFT.pkl or an .npz hand model"
-        )
+        raise HandFileError(f"{path}: no such file; expected MANO_RIGHT.pkl, MANO_LEFT.pkl or an .npz hand model")
     with path.open("rb") as file:
         is_npz = file.read(4) == _ZIP_START
     content = _read_npz(path) if is_npz else safe_load(path)
@@ -134,9 +133,7 @@ def _from_content(content: object, side: str) -> HandArrays:
         raise HandFileError(f"expected a table of arrays, found {_describe(content)}")
     missing = [key for key in _FILE_KEYS.values() if key not in content]
     if missing:
-        raise HandFileError(
-            f"missing {', '.join(missing)}; found {', '.join(map(str, content)) or 'nothing'}"
-        )
+        raise HandFileError(f"missing {', '.join(missing)}; found {', '.join(map(str, content)) or 'nothing'}")
     values: dict[str, Any] = {}
     for name, key in _FILE_KEYS.items():
         values[name] = _numbers(key, content[key], np.int64 if name in ("faces", "parents") else np.float64)
@@ -168,9 +165,7 @@ def _parents(table: NDArray[np.int64]) -> NDArray[np.int64]:
 
 def _check_indices(name: str, indices: NDArray[Any]) -> None:
     if indices.min() < 0 or indices.max() >= VERTICES:
-        raise HandFileError(
-            f"{name}: expected vertices 0 to {VERTICES - 1}, found {indices.min()} to {indices.max()}"
-        )
+        raise HandFileError(f"{name}: expected vertices 0 to {VERTICES - 1}, found {indices.min()} to {indices.max()}")
 
 
 def _describe(value: object) -> str:

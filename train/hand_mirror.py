@@ -9,6 +9,7 @@ from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
+
 from s2hand.train.hand_files import HandArrays
 
 _POINT = np.array([-1.0, 1.0, 1.0])

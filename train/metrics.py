@@ -95,8 +95,7 @@ def score_hands(
         arrays += [_points("pred_vertices", pred_vertices), _points("true_vertices", true_vertices)]
     _check_shapes(*(array.shape for array in arrays))
     parts = [
-        _score_chunk(*(array[start : start + _CHUNK] for array in arrays))
-        for start in range(0, len(arrays[0]), _CHUNK)
+        _score_chunk(*(array[start : start + _CHUNK] for array in arrays)) for start in range(0, len(arrays[0]), _CHUNK)
     ]
     return HandScores(*(_concatenate([part[kind] for part in parts]) for kind in range(3)))
 

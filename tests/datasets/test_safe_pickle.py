@@ -9,6 +9,7 @@ import types
 import numpy as np
 import pytest
 import scipy.sparse
+
 from s2hand.datasets.safe_pickle import BrokenPickleError, UnsafePickleError, safe_load
 
 PROTOCOLS = range(pickle.HIGHEST_PROTOCOL + 1)
@@ -129,9 +130,7 @@ def test_reads_chumpys_selection_of_some_elements(chumpy):
     np.testing.assert_array_equal(safe_load(pickle.dumps(constant, protocol=2)), array)
 
 
-@pytest.mark.parametrize(
-    "chosen", [np.array([0, 12]), np.array([-1, 0]), np.array([0.0, 1.0]), np.array([1])]
-)
+@pytest.mark.parametrize("chosen", [np.array([0, 12]), np.array([-1, 0]), np.array([0.0, 1.0]), np.array([1])])
 def test_a_selection_of_elements_that_are_not_there_is_refused(chumpy, chosen):
     data = pickle.dumps(selection(chumpy, np.arange(12.0), chosen, (2,)), protocol=2)
     with pytest.raises(BrokenPickleError, match=r"selection of . elements does not fit"):

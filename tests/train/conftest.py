@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+
 from s2hand.train.hand_files import HandArrays
 
 REFERENCE = Path(__file__).parent / "reference"

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+
 from s2hand.datasets.safe_pickle import BrokenPickleError, UnsafePickleError
 from s2hand.train.hand_files import HandFileError, read_hand_file, write_hand_npz
 from s2hand.train.hand_mirror import as_right_hand, has_unmirrored_shapes, mirrored

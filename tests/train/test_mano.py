@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+
 from s2hand.train.hand_mirror import mirrored
 from s2hand.train.mano import OPEN_HAND, HandModel, Mesh, load_hand_model, place, tip_vertices
 

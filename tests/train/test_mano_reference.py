@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+
 from s2hand.train.hand_files import read_hand_file, write_hand_npz
 from s2hand.train.mano import Mesh, load_hand_model, place
 
