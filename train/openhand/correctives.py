@@ -5,7 +5,7 @@ from itertools import pairwise
 import numpy as np
 import numpy.typing as npt
 
-from s2hand.train.openhand.gestures import GESTURES, joint_pose
+from s2hand.train.openhand.gestures import joint_pose
 from s2hand.train.openhand.implicit import PALM, HandSurface
 from s2hand.train.openhand.kinematics import joint_transforms, rotation_matrix, skin
 from s2hand.train.openhand.mesh import HandMesh
@@ -17,7 +17,7 @@ _FULL = np.array([[20, 55, 75], [85, 105, 70], [88, 105, 70], [88, 105, 70], [90
 
 
 def training_poses() -> Array:
-    """Axis-angle [N, 45]: every joint alone at several angles, all fingers together, and the named gestures."""
+    """Axis-angle [N, 45]: every joint alone at several angles, all fingers together, one finger apart."""
     rest = np.array([REST_FLEXION[digit] for digit in DIGITS])
     flexions, splays, turns = [], [], []
 
@@ -45,8 +45,14 @@ def training_poses() -> Array:
     for opposition in (-8.0, 20.0, 40.0, 60.0, 72.0):
         add(rest, opposition=opposition)
         add(rest + np.array([[15.0, 20.0, 20.0]] + 4 * [[0.0, 0.0, 0.0]]), opposition=opposition)
-    posed = joint_pose(np.deg2rad(flexions), np.deg2rad(splays), np.deg2rad(turns))
-    return np.concatenate([posed, np.array(list(GESTURES.values()))])
+    for finger in range(1, 5):
+        for share in (0.5, 1.0):
+            alone, others = rest.copy(), rest + share * (_FULL - rest)
+            alone[finger] = others[finger]
+            others[[0, finger]] = rest[[0, finger]]
+            add(alone)
+            add(others)
+    return joint_pose(np.deg2rad(flexions), np.deg2rad(splays), np.deg2rad(turns))
 
 
 def _keep_sides(points: Array, mesh: HandMesh, skeleton: Skeleton, rotations: Array, offsets: Array) -> Array:

@@ -13,8 +13,9 @@ from s2hand.train.openhand.kinematics import rotation_matrix, rotation_vector
 from s2hand.train.openhand.skeleton import DIGITS, REST_FLEXION, Array, digit_joints, mean_skeleton
 
 _STRAIGHT = np.deg2rad([[0, 0, 0]] + 4 * [[-2, 0, 0]])
-_CURLED = np.deg2rad([[28, 50, 65], [86, 107, 68], [88, 108, 68], [89, 107, 68], [90, 104, 66]])
+_CURLED = np.deg2rad([[28, 50, 65], [86, 107, 68], [88, 108, 68], [89, 104, 66], [88, 98, 60]])
 _FAN = np.deg2rad([14.0, 10.0, 1.0, -8.0, -16.0])
+_TOGETHER = 0.6  # the share of the fan that a full bend of the knuckles takes back
 _ABOUT_HAND = np.deg2rad(72.0)
 """How far the thumb's base turns about the hand's length when fully opposed."""
 _DIGIT_ROWS = np.array([digit_joints(digit) for digit in DIGITS]) - 1
@@ -49,6 +50,11 @@ def joint_pose(
     return ordered.reshape(*batch, 45)
 
 
+def _converging(knuckles: Array) -> Array:
+    """The splays [..., 5] that close the gaps between fingers whose first joints bend by `knuckles` [..., 5]."""
+    return -_TOGETHER * _FAN * np.clip(knuckles / np.deg2rad(90.0), 0.0, 1.0) * (np.arange(5) > 0)
+
+
 def finger_pose(
     curl: npt.ArrayLike,
     splay: npt.ArrayLike = 0.0,
@@ -66,17 +72,19 @@ def finger_pose(
     flexion = _STRAIGHT + curl[..., None] * (_CURLED - _STRAIGHT) + noise
     wide = np.broadcast_to(splay, curl.shape) * _FAN
     fading = 1.0 - 0.9 * np.clip(curl, 0.0, 1.0) * np.array([0.0, 1.0, 1.0, 1.0, 1.0])
-    return joint_pose(flexion, wide * fading, np.asarray(opposition) * _ABOUT_HAND)
+    splays = wide * fading + _converging(flexion[..., 0])
+    return joint_pose(flexion, splays, np.asarray(opposition) * _ABOUT_HAND)
 
 
 def _degrees(
     flexion: list[tuple[float, float, float]], splay: tuple[float, ...], opposition: float, twist: float = 0.0
 ) -> Array:
     turned = np.deg2rad([twist, 0.0, 0.0, 0.0, 0.0])
-    return joint_pose(np.deg2rad(flexion), np.deg2rad(splay), np.deg2rad(opposition), turned)
+    bends = np.deg2rad(flexion)
+    return joint_pose(bends, np.deg2rad(splay) + _converging(bends[:, 0]), np.deg2rad(opposition), turned)
 
 
-_BENT = [(86.0, 107.0, 68.0), (88.0, 108.0, 68.0), (89.0, 107.0, 68.0), (90.0, 104.0, 66.0)]
+_BENT = [(86.0, 107.0, 68.0), (88.0, 108.0, 68.0), (89.0, 104.0, 66.0), (88.0, 98.0, 60.0)]
 _OUT = (-2.0, 0.0, 0.0)
 _NONE = (0.0, 0.0, 0.0, 0.0, 0.0)
 
@@ -85,17 +93,17 @@ GESTURES: dict[str, Array] = {
     "fist": _degrees([(-8, 51, 61), *_BENT], (14, 0, 0, 0, 0), 36.0),
     "spread": _degrees([(-8, -4, -4), *4 * [_OUT]], (16.0, 10.0, 1.0, -8.0, -16.0), -4.0),
     "relaxed": _degrees([(8, 14, 14), (22, 28, 14), (26, 32, 16), (30, 34, 18), (34, 34, 18)], _NONE, 18.0),
-    "pinch": _degrees([(4, 6, -12), (51, 36, 25), (38, 38, 20), (32, 34, 18), (28, 30, 16)], _NONE, 38.0),
-    "ok": _degrees([(21, -5, -12), (47, 41, 25), (12, 14, 8), (4, 8, 5), (-4, 6, 4)], (0, 0, 0, -3, -8), 18.0),
+    "pinch": _degrees([(4, 6, -12), (51, 36, 25), (38, 38, 20), (32, 34, 18), (28, 30, 16)], (0, 3.4, 0, 0, 0), 38.0),
+    "ok": _degrees([(21, -5, -12), (47, 41, 25), (12, 14, 8), (4, 8, 5), (-4, 6, 4)], (0, 3.1, 0, -3, -8), 18.0),
     "point": _degrees([(4, 47, 61), _OUT, *_BENT[1:]], (6, 0, 0, 0, 0), 26.0),
-    "victory": _degrees([(18, 58, 48), _OUT, _OUT, *_BENT[2:]], (3, 9, -7, 0, 0), 27.0),
+    "victory": _degrees([(18, 58, 48), _OUT, _OUT, *_BENT[2:]], (7, 9, -7, 0, 0), 27.0),
     "thumbs_up": _degrees([(-12, -6, -10), *_BENT], (20, 0, 0, 0, 0), -4.0),
     "call": _degrees([(-8, -4, -4), *_BENT[:3], _OUT], (12.0, 0.0, 0.0, 0.0, -14.0), 0.0),
     "horns": _degrees([(4, 47, 61), _OUT, *_BENT[1:3], _OUT], (6, 5, 0, 0, -8), 26.0),
     "three": _degrees([(28, 51, 38), _OUT, _OUT, _OUT, _BENT[3]], (11, 6, 0, -6, 0), 41.0),
     "four": _degrees([(26, 50, 45), *4 * [_OUT]], (6, 5, 0, -4, -9), 40.0),
     "gun": _degrees([(-6, -2, -4), _OUT, *_BENT[1:]], (10.0, 0.0, 0.0, 0.0, 0.0), 0.0),
-    "grip": _degrees([(10, 18, 20), *4 * [(50, 52, 26)]], _NONE, 46.0),
+    "grip": _degrees([(8, 16, 18), *4 * [(46, 46, 24)]], _NONE, 44.0),
     "claw": _degrees([(0, 20, 40), *4 * [(0, 70, 45)]], (6.0, 5.0, 0.0, -5.0, -9.0), 20.0),
 }
 """Named poses, axis-angle [45] each."""
@@ -121,7 +129,7 @@ def sample_fingers(rng: np.random.Generator) -> tuple[Array, Array]:
     flexion = _STRAIGHT[1:] + shares * (_CURLED - _STRAIGHT)[1:]
     flexion = flexion - np.deg2rad([8.0, 3.0, 3.0]) * rng.random((4, 3)) * (shares < 0.1)
     splay = (rng.uniform(-0.2, 1.0) * _FAN[1:] + rng.normal(0.0, np.deg2rad(1.8), 4)) * (1.0 - 0.85 * knuckle)
-    return flexion, splay
+    return flexion, splay + _converging(np.concatenate([[0.0], flexion[:, 0]]))[1:]
 
 
 def sample_thumbs(rng: np.random.Generator, count: int) -> tuple[Array, Array, Array]:
