@@ -1,6 +1,7 @@
 """Files that are never half-written, and digests that tell one content from another."""
 
 import hashlib
+import importlib.util
 import json
 import os
 import secrets
@@ -75,6 +76,18 @@ def digest(value: Any) -> str:
     """SHA-256, in hex, of a JSON-able value; the order of an object's keys does not matter."""
     text = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
     return sha256_bytes(text.encode("utf-8", "surrogatepass"))
+
+
+def source_digest(*packages: str) -> str:
+    """SHA-256, in hex, over the Python files of packages, by dotted name: which code it was that ran."""
+    found = {}
+    for package in packages:
+        spec = importlib.util.find_spec(package)
+        assert spec is not None, package
+        for folder in spec.submodule_search_locations or ():
+            for path in Path(folder).rglob("*.py"):
+                found[f"{package}/{path.relative_to(folder).as_posix()}"] = sha256_file(path)
+    return digest(found)
 
 
 def write_json(path: Path, value: Any) -> None:

@@ -79,6 +79,8 @@ class FreiHand:
         """Return the records of a split: version after version, in each the hands in their order."""
         if split == "evaluation":
             return self._records(split, self._evaluation, [0])
+        if not self.versions:
+            raise DataError(f"{self.root / 'training/rgb'}: expected {len(self._training.K)} images, found none")
         return self._records(split, self._training, [VERSIONS.index(version) for version in self.versions])
 
     def _records(self, split: Split, labels: _Labels, versions: Sequence[int]) -> Sequence[Record]:

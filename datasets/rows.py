@@ -53,11 +53,16 @@ def package_version() -> str:
 
 @dataclass(frozen=True)
 class Provenance:
-    """Where keypoints come from. `parameters` holds what changes the numbers and only that: no batch size."""
+    """Where keypoints come from: what they are traced to, and what makes them stale when it changes.
+
+    `parameters` holds what changes the numbers and only that (no batch size); `code_sha256` is the
+    `source_digest` of the packages that compute them, since code changes between versions too.
+    """
 
     detector: str
     weights_sha256: str
     parameters: Mapping[str, Any]  # JSON-able
+    code_sha256: str
     version: str = field(default_factory=package_version)
 
     def as_json(self) -> dict[str, Any]:
@@ -67,6 +72,7 @@ class Provenance:
             "detector": self.detector,
             "weights_sha256": self.weights_sha256,
             "parameters": dict(self.parameters),
+            "code_sha256": self.code_sha256,
             "version": self.version,
         }
 
@@ -83,12 +89,14 @@ class Provenance:
         """Read what `as_json` gave; `DataError` naming `where` if a key is missing or joints differ."""
         try:
             joints, parameters = tuple(value["joint_names"]), dict(value["parameters"])
-            texts = (value["detector"], value["weights_sha256"], value["version"])
+            detector, weights, code, version = (
+                str(value[key]) for key in ("detector", "weights_sha256", "code_sha256", "version")
+            )
         except (KeyError, TypeError, ValueError) as error:
             raise DataError(f"{where}: does not say where its keypoints come from ({error!r})") from error
         if joints != JOINT_NAMES:
             raise DataError(f"{where}: joint_names: expected {JOINT_NAMES}, found {joints}")
-        return cls(texts[0], texts[1], parameters, texts[2])
+        return cls(detector, weights, parameters, code, version)
 
 
 @dataclass(frozen=True, eq=False)

@@ -3,7 +3,8 @@
 A run writes `part-00000.parquet`, `part-00001.parquet`, ... into its folder, one per chunk of the images,
 then `failures.parquet` (image, reason), then `manifest.json`, which alone says that the run is complete:
 
-    store = ShardStore(folder, Provenance(detector, weights_sha256, parameters))
+    code = source_digest("s2hand.datasets", "s2hand.detect")
+    store = ShardStore(folder, Provenance(detector, weights_sha256, parameters, code))
     with store.writing():                                    # lock; remove the old manifest and leftovers
         for number, names in enumerate(chunks):              # chunks of the sorted image names
             sources = [fingerprint(root, name) for name in names]
@@ -14,7 +15,7 @@ then `failures.parquet` (image, reason), then `manifest.json`, which alone says 
     read_keypoints(folder)                                   # refuses what is incomplete or altered
 
 Each shard carries, in its schema's metadata, a digest of all that it was made from: the provenance (detector,
-weights, parameters, package version) and the path, size and SHA-256 of each of its images. A shard is
+weights, parameters, code, package version) and the path, size and SHA-256 of each of its images. A shard is
 finished only if that digest is the one expected now. It carries its failures too, so that a skipped shard
 still reports them. `is_finished` and `write` may be called in other processes while one process is
 `writing()`.
@@ -170,12 +171,14 @@ class ShardStore:
 @contextmanager
 def _lock(folder: Path) -> Iterator[None]:
     # On the folder itself: no lock file can be left behind, and the system lets go when the process ends.
+    # File systems without such locks exist (NFS, for one); there, nothing keeps a second run out.
     handle = os.open(folder, os.O_RDONLY)
     try:
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise DataError(f"{folder}: another run is writing here; wait for it or stop it") from None
+        except OSError as error:
+            if isinstance(error, BlockingIOError):
+                raise DataError(f"{folder}: another run is writing here; wait for it or stop it") from None
         yield
     finally:
         os.close(handle)

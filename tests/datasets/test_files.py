@@ -15,6 +15,7 @@ from s2hand.datasets.files import (
     replacing,
     sha256_bytes,
     sha256_file,
+    source_digest,
     write_json,
 )
 
@@ -77,6 +78,20 @@ def test_digests(tmp_path: Path) -> None:
     assert digest({"a": 1, "b": [1, 2]}) == digest({"b": [1, 2], "a": 1})
     assert digest({"a": 1, "b": [1, 2]}) != digest({"a": 1, "b": [2, 1]})
     assert digest("é") != digest("e")
+
+
+def test_the_digest_of_code_follows_its_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    package = tmp_path / "some_code" / "below"
+    package.mkdir(parents=True)
+    (tmp_path / "some_code" / "__init__.py").write_text("")
+    (package / "a.py").write_text("A = 1")
+    monkeypatch.syspath_prepend(tmp_path)
+    before = source_digest("some_code")
+    (package / "notes.txt").write_text("not code")
+    assert source_digest("some_code") == before
+    (package / "a.py").write_text("A = 2")
+    assert source_digest("some_code") != before
+    assert source_digest("some_code", "s2hand.datasets") != source_digest("s2hand.datasets")
 
 
 def test_json_there_and_back(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ import pytest
 
 from s2hand.datasets.files import DataError
 from s2hand.datasets.freihand import VERSIONS, FreiHand
+from s2hand.datasets.records import SPLITS
 
 HANDS = 3
 
@@ -91,10 +92,10 @@ def test_evaluation(root: Path) -> None:
 
 
 def test_files_other_than_cameras_are_optional(root: Path) -> None:
-    for split in ("training", "evaluation"):
+    for split in SPLITS:
         for name in ("xyz", "verts", "mano", "scale"):
             (root / f"{split}_{name}.json").unlink()
-        record = FreiHand(root).records(split)[0]  # type: ignore[arg-type]
+        record = FreiHand(root).records(split)[0]
         assert record.K is not None
         truths = (record.joints_cam, record.vertices_cam, record.mano, record.scale)
         assert truths == (None, None, None, None)
@@ -123,7 +124,8 @@ def test_missing_parts_are_named(root: Path, tmp_path: Path) -> None:
         FreiHand(root).records("evaluation")
     for path in (root / "training/rgb").iterdir():
         path.unlink()
-    assert FreiHand(root).versions == ()
+    with pytest.raises(DataError, match="training/rgb: expected 3 images, found none"):
+        FreiHand(root).records("training")
     (root / "training/rgb").rmdir()
     with pytest.raises(DataError, match="training/rgb: can't be listed"):
         FreiHand(root).records("training")

@@ -1,6 +1,7 @@
 import io
 import os
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -11,7 +12,7 @@ from PIL import Image, ImageOps
 from s2hand.datasets.files import DataError
 from s2hand.datasets.images import ImageError, decode_image, list_images, read_image
 
-FORMATS = {
+FORMATS: dict[str, tuple[str, dict[str, Any]]] = {
     "jpg": ("JPEG", {"quality": 95}),
     "png": ("PNG", {}),
     "webp": ("WEBP", {"lossless": True}),
@@ -20,10 +21,10 @@ FORMATS = {
 }
 
 
-def encode(image: Image.Image, suffix: str, **options: object) -> bytes:
+def encode(image: Image.Image, suffix: str, **options: Any) -> bytes:
     kind, defaults = FORMATS[suffix]
     buffer = io.BytesIO()
-    image.save(buffer, kind, **{**defaults, **options})  # type: ignore[arg-type]
+    image.save(buffer, kind, **{**defaults, **options})
     return buffer.getvalue()
 
 

@@ -17,7 +17,7 @@ from s2hand.datasets.shards import ShardStore, Source
 @pytest.fixture
 def run(tmp_path: Path, hand_row: Callable[..., HandRow]) -> Path:
     """A finished run of two shards with a hand each."""
-    store = ShardStore(tmp_path / "run", Provenance("slim", "aa", {"scales": [1.0]}))
+    store = ShardStore(tmp_path / "run", Provenance("slim", "aa", {"scales": [1.0]}, "cc"))
     with store.writing():
         for number, image in enumerate(["a.jpg", "b.jpg"]):
             row = hand_row(image=image)

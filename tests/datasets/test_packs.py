@@ -8,6 +8,7 @@ import sys
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import h5py
 import numpy as np
@@ -22,12 +23,12 @@ SOURCES = {"keypoints": "ab" * 32, "ä": "cd"}
 PARAMETERS = {"size": 16, "names": ["ü", None]}
 
 
-def sample(number: int, truth: bool = True, **changes: object) -> Sample:
+def sample(number: int, truth: bool = True, **changes: Any) -> Sample:
     """A sample whose every field tells its number."""
     keypoints = np.full((21, 3), 0.5, np.float32)
     keypoints[3] = (np.nan, np.nan, 0)
     keypoints[5, 0] = number
-    fields = {
+    fields: dict[str, Any] = {
         "name": f"ö/{number}.jpg",
         "image": np.full((16, 16, 3), number % 256, np.uint8),
         "K": np.diag([100.0 + number, 100, 1]),
@@ -37,7 +38,7 @@ def sample(number: int, truth: bool = True, **changes: object) -> Sample:
         "joints_cam": np.full((21, 3), number / 100) if truth else None,
         "vertices_cam": np.full((778, 3), number / 100) if truth else None,
     }
-    return Sample(**{**fields, **changes})  # type: ignore[arg-type]
+    return Sample(**{**fields, **changes})
 
 
 def samples(count: int, truth: bool = True) -> Iterator[Sample]:
@@ -200,7 +201,7 @@ def test_no_sample_is_no_pack(tmp_path: Path) -> None:
         ("vertices_cam", np.zeros((21, 3)), r"vertices_cam: expected \(778, 3\)"),
     ],
 )
-def test_samples_check_themselves(field: str, value: object, message: str) -> None:
+def test_samples_check_themselves(field: str, value: Any, message: str) -> None:
     with pytest.raises(ValueError, match=rf"ö/0\.jpg: {message}"):
         sample(0, **{field: value})
 

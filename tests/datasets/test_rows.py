@@ -103,7 +103,7 @@ def test_an_empty_table() -> None:
 
 
 def test_provenance_there_and_back() -> None:
-    provenance = Provenance("slim", "ab" * 32, {"scales": [0.5, 1.0], "näme": None})
+    provenance = Provenance("slim", "ab" * 32, {"scales": [0.5, 1.0], "näme": None}, "cd")
     assert provenance.version == package_version()
     value = json.loads(json.dumps(provenance.as_json()))
     assert Provenance.from_json(value, Path("m.json")) == provenance
@@ -115,7 +115,7 @@ def test_provenance_there_and_back() -> None:
 
 
 def test_provenance_of_others_is_refused() -> None:
-    value = Provenance("slim", "ab", {}).as_json()
+    value = Provenance("slim", "ab", {}, "cd").as_json()
     with pytest.raises(DataError, match=r"m\.json: joint_names: expected"):
         Provenance.from_json({**value, "joint_names": ["wrist"]}, Path("m.json"))
     del value["detector"]
