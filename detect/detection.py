@@ -6,6 +6,7 @@ from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
+
 from s2hand.datasets.skeleton import JOINT_COUNT
 
 

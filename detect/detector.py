@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from numpy.typing import NDArray
+
 from s2hand.datasets.cameras import mirror_image, mirror_points_px
 from s2hand.datasets.records import HANDS, Hand
 from s2hand.detect.detection import Detection, KeypointEstimator
@@ -117,9 +118,7 @@ def find_device(name: str) -> torch.device:
     except RuntimeError as error:
         raise ValueError(f"device: expected auto, cpu, cuda or cuda:N, found {name!r}") from error
     if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
-        raise ValueError(
-            f"device: {name!r} is not there: found {torch.cuda.device_count()} GPUs; use cpu or auto"
-        )
+        raise ValueError(f"device: {name!r} is not there: found {torch.cuda.device_count()} GPUs; use cpu or auto")
     if device.type not in ("cpu", "cuda"):
         raise ValueError(f"device: expected auto, cpu, cuda or cuda:N, found {name!r}")
     return device
@@ -131,7 +130,5 @@ def image_problem(image: NDArray[np.uint8]) -> str | None:
         return f"expected an RGB image, uint8 [H, W, 3], found {image.dtype} {image.shape}"
     height, width = image.shape[:2]
     if min(height, width) < 1 or max(height, width) > MAX_ASPECT * min(height, width):
-        return (
-            f"{width} x {height} pixels: expected a picture with sides of at most {MAX_ASPECT} : 1; crop it"
-        )
+        return f"{width} x {height} pixels: expected a picture with sides of at most {MAX_ASPECT} : 1; crop it"
     return None

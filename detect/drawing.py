@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import cv2
 import numpy as np
 from numpy.typing import NDArray
+
 from s2hand.datasets.skeleton import BONES, FINGERS
 
 Image = NDArray[np.uint8]  # [H, W, 3] RGB

@@ -17,12 +17,14 @@ from functools import lru_cache
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from s2hand.detect.openpose import STRIDE
-from s2hand.detect.pyramid import Level
+from scipy.ndimage import gaussian_filter1d
+from scipy.sparse import csr_array
 from torch import Tensor
 
+from s2hand.detect.openpose import STRIDE
+from s2hand.detect.pyramid import Level
+
 SIGMA = 3.0  # pixels of the image
-TRUNCATE = 4.0  # standard deviations at which the kernel ends, scipy's default
 CUBIC = -0.75  # OpenCV's parameter of the cubic kernel
 
 Matrix = NDArray[np.float64]
@@ -56,7 +58,6 @@ def _cached_merger(levels: tuple[Level, ...], device: torch.device) -> Merger:
     height, width = levels[0].image
     rows = [enlarging(level.cells[0], level.resized[0], height) / len(levels) for level in levels]
     columns = [enlarging(level.cells[1], level.resized[1], width) for level in levels]
-    blur_rows, blur_columns = gaussian(height), gaussian(width)
 
     def on_device(matrices: list[Matrix]) -> tuple[Tensor, ...]:
         return tuple(torch.from_numpy(matrix).float().to(device) for matrix in matrices)
@@ -64,40 +65,35 @@ def _cached_merger(levels: tuple[Level, ...], device: torch.device) -> Merger:
     return Merger(
         on_device(rows),
         on_device(columns),
-        on_device([blur_rows @ matrix for matrix in rows]),
-        on_device([blur_columns @ matrix for matrix in columns]),
+        on_device([smoothing(matrix) for matrix in rows]),
+        on_device([smoothing(matrix) for matrix in columns]),
     )
 
 
 def enlarging(cells: int, resized: int, size: int) -> Matrix:
     """Matrix [size, cells] of one axis: eightfold, cut to the resized image, then to the image's size."""
-    return cubic(resized, size, resized / size) @ cubic(cells, cells * STRIDE, 1 / STRIDE)[:resized]
+    eightfold = cubic(cells, cells * STRIDE, 1 / STRIDE)[:resized]
+    matrix: Matrix = (cubic(resized, size, resized / size) @ eightfold).toarray()
+    return matrix
 
 
-def cubic(source: int, target: int, step: float) -> Matrix:
-    """Matrix [target, source] of OpenCV's cubic resize of one axis; `step` is source pixels per target pixel.
+def cubic(source: int, target: int, step: float) -> csr_array:
+    """Sparse matrix [target, source] of OpenCV's cubic resize of one axis; `step` is source pixels per target pixel.
 
     Pixel centres are at i + 0.5, and the border pixel repeats outwards.
     """
-    position = (np.arange(target) + 0.5) * step - 0.5
-    first = np.floor(position).astype(np.int64) - 1
-    matrix = np.zeros((target, source))
-    for tap in range(4):
-        index = np.clip(first + tap, 0, source - 1)
-        np.add.at(matrix, (np.arange(target), index), _cubic_kernel(position - (first + tap)))
-    return matrix
+    position = (np.arange(target)[:, None] + 0.5) * step - 0.5
+    taps = np.floor(position) + np.arange(-1, 3)  # [target, 4]
+    columns = np.clip(taps, 0, source - 1).astype(np.int64)
+    rows = np.broadcast_to(np.arange(target)[:, None], columns.shape)
+    weights = _cubic_kernel(position - taps)
+    return csr_array((weights.ravel(), (rows.ravel(), columns.ravel())), shape=(target, source))
 
 
-def gaussian(size: int, sigma: float = SIGMA) -> Matrix:
-    """Matrix [size, size] of SciPy's Gaussian of one axis: the signal is mirrored at its two ends."""
-    radius = int(TRUNCATE * sigma + 0.5)
-    offsets = np.arange(-radius, radius + 1)
-    kernel = np.exp(-0.5 * (offsets / sigma) ** 2)
-    index = (np.arange(size)[:, None] + offsets[None, :]) % (2 * size)
-    index = np.where(index < size, index, 2 * size - 1 - index)
-    matrix = np.zeros((size, size))
-    np.add.at(matrix, (np.arange(size)[:, None], index), kernel / kernel.sum())
-    return matrix
+def smoothing(matrix: Matrix) -> Matrix:
+    """Apply the Gaussian to the rows [size, cells] of one axis; the signal is mirrored at its two ends."""
+    smooth: Matrix = gaussian_filter1d(matrix, SIGMA, axis=0)
+    return smooth
 
 
 def _cubic_kernel(distance: Matrix) -> Matrix:

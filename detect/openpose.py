@@ -64,8 +64,7 @@ def refinement_rows(stage: int) -> list[Conv | Pool]:
     outputs = (*(FEATURES,) * 6, MAPS)
     kernels = (7, 7, 7, 7, 7, 1, 1)
     return [
-        Conv(f"Mconv{i + 1}_stage{stage}", inputs[i], outputs[i], kernels[i], relu=i < 6)
-        for i in range(len(kernels))
+        Conv(f"Mconv{i + 1}_stage{stage}", inputs[i], outputs[i], kernels[i], relu=i < 6) for i in range(len(kernels))
     ]
 
 

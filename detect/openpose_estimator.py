@@ -84,9 +84,7 @@ class OpenPoseEstimator:
             _chunk_peaks(merger, [scale[first : first + step] for scale in flat], threshold)
             for first in range(0, len(flat[0]), step)
         ]
-        return Peaks(
-            np.concatenate([part.xy for part in parts]), np.concatenate([part.value for part in parts])
-        )
+        return Peaks(np.concatenate([part.xy for part in parts]), np.concatenate([part.value for part in parts]))
 
 
 def _chunk_peaks(merger: Merger, maps: Sequence[Tensor], threshold: float) -> Peaks:

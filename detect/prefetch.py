@@ -10,6 +10,7 @@ from threading import Condition
 
 import numpy as np
 from numpy.typing import NDArray
+
 from s2hand.datasets.files import sha256_bytes
 from s2hand.datasets.images import ImageError, decode_image, read_image_bytes
 from s2hand.datasets.shards import Source

@@ -13,8 +13,9 @@ import cv2
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from s2hand.detect.openpose import STRIDE
 from torch import Tensor
+
+from s2hand.detect.openpose import STRIDE
 
 BOX = 368  # height in pixels of the network's input at scale 1
 PAD = 128

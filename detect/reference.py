@@ -9,11 +9,12 @@ from collections.abc import Sequence
 import cv2
 import numpy as np
 from numpy.typing import NDArray
+from scipy.ndimage import gaussian_filter, label
+
 from s2hand.detect.heatmaps import SIGMA
 from s2hand.detect.openpose import STRIDE
 from s2hand.detect.peaks import Peaks
 from s2hand.detect.pyramid import Level
-from scipy.ndimage import gaussian_filter, label
 
 EIGHT_NEIGHBOURS = np.ones((3, 3), np.uint8)
 

@@ -3,6 +3,7 @@
 from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, Strict
+
 from s2hand.datasets.records import Hand
 from s2hand.detect.variants import SCALES, Variant
 

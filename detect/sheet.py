@@ -11,6 +11,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 from numpy.typing import NDArray
+
 from s2hand.datasets.files import replacing
 from s2hand.datasets.images import ImageError, read_image
 from s2hand.datasets.keypoints import read_keypoints, to_arrays

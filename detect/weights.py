@@ -17,10 +17,11 @@ from pathlib import Path
 from typing import Literal
 
 import torch
-from s2hand.datasets.files import DataError, sha256_file
-from s2hand.detect.openpose import published_shapes
 from safetensors import SafetensorError, safe_open
 from torch import Tensor
+
+from s2hand.datasets.files import DataError, sha256_file
+from s2hand.detect.openpose import published_shapes
 
 Kind = Literal["openpose-hand", "slim"]
 
@@ -83,9 +84,7 @@ def check_shapes(
     for name, shape in expected.items():
         found = tuple(tensors[name].shape)
         if found != shape:
-            raise WeightsError(
-                f"{path}: not weights of the {network}: {name}: expected shape {shape}, found {found}"
-            )
+            raise WeightsError(f"{path}: not weights of the {network}: {name}: expected shape {shape}, found {found}")
 
 
 def _is_safetensors(path: Path) -> bool:
