@@ -24,7 +24,7 @@ class DataError(ValueError):
 def replacing(path: Path) -> Iterator[Path]:
     """Yield a temporary path beside `path`; put it in place when the block ends well, else remove it.
 
-    The file is on disk (fsync) before the rename, so that after a crash or a kill `path` holds the old
+    The content is on disk (fsync) before the rename, so that after a kill or a power cut `path` holds the old
     content, the new content or nothing, but never a part. A killed process leaves its temporary file behind:
     `remove_partial_files` finds it. The folder must exist.
     """
@@ -32,19 +32,11 @@ def replacing(path: Path) -> Iterator[Path]:
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}{PARTIAL_SUFFIX}")
     try:
         yield temporary
-        _flush(temporary)
+        with open(temporary, "rb") as file:
+            os.fsync(file.fileno())
         os.replace(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)
-    _flush(path.parent)
-
-
-def _flush(path: Path) -> None:
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
 
 
 def remove_partial_files(folder: Path) -> list[str]:
