@@ -15,7 +15,9 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow.parquet as pq
+
 from s2hand.datasets.cameras import square_box
+from s2hand.datasets.files import source_digest
 from s2hand.datasets.images import list_images
 from s2hand.datasets.manifest import Manifest, shard_name
 from s2hand.datasets.rows import HandRow, Provenance
@@ -89,7 +91,9 @@ class _Run:
     def run(self, names: Sequence[str], started: float) -> Summary:
         estimator = self.detector.estimator
         parameters = {**estimator.parameters, "hand": self.settings.hand}
-        store = ShardStore(self.out, Provenance(estimator.name, estimator.weights_sha256, parameters))
+        code = source_digest("s2hand.datasets", "s2hand.detect")
+        provenance = Provenance(estimator.name, estimator.weights_sha256, parameters, code)
+        store = ShardStore(self.out, provenance)
         size = self.settings.shard_size
         chunks = [names[first : first + size] for first in range(0, len(names), size)]
         with store.writing():
