@@ -17,8 +17,8 @@ from s2hand.pipeline.synthetic.noise import Floats, noise_at
 from s2hand.pipeline.synthetic.posing import open_hand
 from s2hand.train.openhand.skeleton import DIGITS, digit_joints, make_skeleton
 
-SIDE = 8
-"""Intervals of the sample grid along a face's edge: about 0.8 mm on the hand."""
+SIDE = 6
+"""Intervals of the sample grid along a face's edge: about a millimetre on the hand."""
 SAMPLES = (SIDE + 1) * (SIDE + 2) // 2
 
 MAPS = (

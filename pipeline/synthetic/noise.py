@@ -45,15 +45,11 @@ def fractal(
     """
     field = _field_bank()[min(_PERSISTENCES, key=lambda known: abs(known - persistence))]
     side = min(max(8, int(size / coarse)), _FIELD_SIDE)
-    x, y = rng.integers(0, _FIELD_SIDE - side + 1, 2)
-    plane = int(rng.integers(3))
-    crop = field[[plane] if channels == 1 else [plane, (plane + 1) % 3, (plane + 2) % 3], y : y + side, x : x + side]
-    flips = (
-        slice(None),
-        slice(None, None, int(rng.choice((-1, 1)))),
-        slice(None, None, int(rng.choice((-1, 1)))),
-    )
-    image = np.ascontiguousarray(crop[flips].transpose(1, 2, 0))
+    room = _FIELD_SIDE - side + 1
+    x, y, plane, flip_x, flip_y = (int(n) for n in rng.integers(0, (room, room, 3, 2, 2)))
+    planes = [plane] if channels == 1 else [plane, (plane + 1) % 3, (plane + 2) % 3]
+    crop = field[planes, y : y + side, x : x + side][:, :: 1 - 2 * flip_y, :: 1 - 2 * flip_x]
+    image = np.ascontiguousarray(crop.transpose(1, 2, 0))
     if side == size:
         return image
     resized: Floats = np.asarray(cv2.resize(image, (size, size), interpolation=cv2.INTER_LINEAR), np.float32)
@@ -84,12 +80,13 @@ def noise_at(points: Floats, frequency: float, offset: Floats) -> Floats:
 
 def colour(rng: np.random.Generator) -> tuple[int, int, int]:
     """One RGB colour, 0..255: mostly muted, sometimes saturated, often warm, as the things around people are."""
-    kind = rng.random()
+    kind, hue = rng.random(2).tolist()
     if kind < 0.25:  # greys, black and white
         grey = rng.beta(0.8, 0.8) * 255
-        r, g, b = grey + rng.normal(0, 6, 3)
+        r, g, b = (grey + rng.normal(0, 6, 3)).tolist()
         return _bytes(r, g, b)
-    hue = rng.normal(0.07, 0.03) % 1 if kind < 0.5 else rng.random()  # wood, leather, skin: the hard distractors
+    if kind < 0.5:  # wood, leather, skin: the hard distractors
+        hue = rng.normal(0.07, 0.03) % 1
     saturation = rng.beta(1.2, 3.0) if kind < 0.88 else rng.uniform(0.6, 1)
     value = rng.beta(1.8, 1.3) * 255
     sector, along = divmod(hue * 6, 1.0)
@@ -105,13 +102,10 @@ def colour(rng: np.random.Generator) -> tuple[int, int, int]:
 
 def palette(rng: np.random.Generator, count: int, spread: float = 25) -> list[tuple[int, int, int]]:
     """`count` colours that belong together: a few independent ones and variations of them."""
-    roots = [colour(rng) for _ in range(max(2, count // 3))]
-    chosen = []
-    for _ in range(count):
-        root = roots[int(rng.integers(len(roots)))]
-        light = rng.normal(0, spread)
-        chosen.append(_bytes(*(c + light + rng.normal(0, spread / 4) for c in root)))
-    return chosen
+    roots = np.array([colour(rng) for _ in range(max(2, count // 3))])
+    light = rng.normal(0, spread, (count, 1)) + rng.normal(0, spread / 4, (count, 3))
+    chosen = np.clip(roots[rng.integers(0, len(roots), count)] + light, 0, 255).astype(int)
+    return [tuple(c) for c in chosen.tolist()]
 
 
 def _bytes(r: float, g: float, b: float) -> tuple[int, int, int]:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
+from s2hand.pipeline.synthetic.hand_surface import SAMPLES, SIDE
 from s2hand.pipeline.synthetic.lights import Lights
 from s2hand.pipeline.synthetic.meshes import TEXTURE_SIDE, Ints, Mesh, Scene
 from s2hand.pipeline.synthetic.noise import Bytes, Floats
@@ -107,6 +108,7 @@ def shade(scene: Scene, drawn: Drawn, skin: Skin, lights: Lights, K: tuple[float
         looks,
         _texture_stack(scene),
         _LINEAR,
+        np.array([SIDE, SAMPLES], np.uint32),
         skin.samples,
         part_slopes(scene.vertices, scene.faces[: len(scene.pieces[0].faces)]),
         lights.towards,

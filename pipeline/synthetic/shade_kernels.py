@@ -1,13 +1,11 @@
 """The shading of samples, compiled: the hand's skin maps, bent normals, wrapped light, highlights, shadows.
 
 Written for speed: scalars in float32, unsigned indices (no test for counting from the end), everything inlined into one
-loop. `shade.py` prepares the arguments.
+loop. `shade.py` prepares the arguments. Values of other modules come as arguments: numba's cache would keep old ones.
 """
 
 import numba
 import numpy as np
-
-from s2hand.pipeline.synthetic.hand_surface import SAMPLES, SIDE
 
 
 @numba.njit(cache=True, fastmath=True, error_model="numpy")
@@ -36,7 +34,7 @@ def part_slopes(vertices, faces):  # type: ignore[no-untyped-def]
 
 @numba.njit(cache=True, fastmath=True, error_model="numpy")
 def shade_kernel(  # type: ignore[no-untyped-def]
-    face, weights, depth, openness, faces, corners, piece, first_face, is_hand, looks, textures, linear, samples,
+    face, weights, depth, openness, faces, corners, piece, first_face, is_hand, looks, textures, linear, grid, samples,
     slopes, towards, colours, ambient, shadows, to_light, K, out, cover, seen,
 ):  # fmt: skip
     """Fill out [S, S, 3], cover [S, S] and seen [S, S] from a drawing of [2 S, 2 S].
@@ -57,7 +55,7 @@ def shade_kernel(  # type: ignore[no-untyped-def]
                     continue
                 red, green, blue = _shade_sample(
                     np.uint32(face[r, c]), weights[r, c, 0], weights[r, c, 1], weights[r, c, 2], depth[r, c], r, c,
-                    openness[r >> 2, c >> 2], faces, corners, piece, first_face, is_hand, looks, textures, linear,
+                    openness[r >> 2, c >> 2], faces, corners, piece, first_face, is_hand, looks, textures, linear, grid,
                     samples, slopes, towards, colours, ambient, shadows, to_light, K,
                 )  # fmt: skip
                 out[row, col, 0] += share * red
@@ -89,8 +87,8 @@ def _survey(face, depth, piece, is_hand, row, col):  # type: ignore[no-untyped-d
 
 @numba.njit(cache=True, fastmath=True, error_model="numpy", inline="always")
 def _shade_sample(  # type: ignore[no-untyped-def]
-    f, wa, wb, wc, z, row, col, open_, faces, corners, piece, first_face, is_hand, looks, textures, linear, samples,
-    slopes, towards, colours, ambient, shadows, to_light, K,
+    f, wa, wb, wc, z, row, col, open_, faces, corners, piece, first_face, is_hand, looks, textures, linear, grid,
+    samples, slopes, towards, colours, ambient, shadows, to_light, K,
 ):  # fmt: skip
     """Linear RGB of one sample of the drawing: face f, its weights, its depth, how open it is to ambient light."""
     a, b, c = faces[f, 0], faces[f, 1], faces[f, 2]
@@ -99,7 +97,9 @@ def _shade_sample(  # type: ignore[no-untyped-def]
     ny = wa * corners[a, 1] + wb * corners[b, 1] + wc * corners[c, 1]
     nz = wa * corners[a, 2] + wb * corners[b, 2] + wc * corners[c, 2]
     if is_hand[p]:
-        base_r, base_g, base_b, nx, ny, nz = _hand_sample(f, f - first_face[p], wa, wb, wc, nx, ny, nz, samples, slopes)
+        base_r, base_g, base_b, nx, ny, nz = _hand_sample(
+            f, f - first_face[p], wa, wb, wc, nx, ny, nz, grid, samples, slopes
+        )
     else:
         side = np.float32(textures.shape[1])
         u = wa * corners[a, 3] + wb * corners[b, 3] + wc * corners[c, 3]
@@ -167,10 +167,10 @@ def _lit(  # type: ignore[no-untyped-def]
 
 
 @numba.njit(cache=True, fastmath=True, error_model="numpy", inline="always")
-def _hand_sample(f, local, wa, wb, wc, nx, ny, nz, samples, slopes):  # type: ignore[no-untyped-def]
+def _hand_sample(f, local, wa, wb, wc, nx, ny, nz, grid, samples, slopes):  # type: ignore[no-untyped-def]
     """Albedo (r, g, b) and normal (x, y, z), bent by the relief, at weights on part `local & 3` of a hand's face."""
     one, half = np.float32(1), np.float32(0.5)
-    side, last = np.float32(SIDE), np.uint32(SIDE - 1)
+    side, last = np.float32(grid[0]), grid[0] - np.uint32(1)
     part = local & np.uint32(3)
     second, third = half * wb, half * wc  # of the whole face's weights
     if part == 1:
@@ -185,8 +185,8 @@ def _hand_sample(f, local, wa, wb, wc, nx, ny, nz, samples, slopes):  # type: ig
         i = last - j
     x, y = x - np.float32(i), y - np.float32(j)
     # Row j starts after the j longer rows before it; j * (j - 1) / 2 as (j * j - j) / 2 stays in unsigned numbers.
-    corner = (local >> np.uint32(2)) * np.uint32(SAMPLES) + j * np.uint32(SIDE + 1) - ((j * j - j) >> np.uint32(1)) + i
-    above = corner + np.uint32(SIDE + 1) - j
+    corner = (local >> np.uint32(2)) * grid[1] + j * (grid[0] + np.uint32(1)) - ((j * j - j) >> np.uint32(1)) + i
+    above = corner + (grid[0] + np.uint32(1)) - j
     ahead, turn = corner + np.uint32(1), side
     if x + y > one and i + j < last:  # the upper half of the cell: count from the far corner
         corner, ahead, above, turn = above + np.uint32(1), above, ahead, -side

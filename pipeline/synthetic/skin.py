@@ -59,7 +59,7 @@ def sample_skin(rng: np.random.Generator) -> Skin:
     ringed = np.float32(rng.integers(1, 5))
     lines = np.array([0.5 + 0.7 * age, rng.uniform(0.2, 1.3) * (0.4 + age), rng.uniform(0.2, 1.0)], np.float32)
     surface = hand_surface()
-    samples = _mix(surface.maps, mixing / np.float32(64), tone.rgb, ringed, surface.height, lines)
+    samples = _mix(surface.maps, mixing / np.float32(64), tone.rgb, _RING, ringed, surface.height, lines)
     specular = rng.uniform(0.015, 0.1) if rng.random() < 0.8 else rng.uniform(0.1, 0.22)
     return Skin(tone, samples, float(specular), int(rng.integers(3, 6)))
 
@@ -87,7 +87,7 @@ def _nails(rng: np.random.Generator, tone: SkinTone) -> dict[str, Floats]:
 
 
 @numba.njit(cache=True, fastmath=True, error_model="numpy")
-def _mix(maps, mixing, tone, ringed, height, lines):  # type: ignore[no-untyped-def]
+def _mix(maps, mixing, tone, ring, ringed, height, lines):  # type: ignore[no-untyped-def]
     """Samples [T, 4]: tone * exp(mixing.T @ maps) and lines @ height; mixing comes over 64.
 
     The map of rings holds the number of the finger; one finger has one.
@@ -105,7 +105,7 @@ def _mix(maps, mixing, tone, ringed, height, lines):  # type: ignore[no-untyped-
             x, y, z = mixing[m, 0], mixing[m, 1], mixing[m, 2]  # over 64 by the caller
             for t in range(size):
                 value = maps[m, start + t]
-                if m == _RING:
+                if m == ring:
                     value = np.float32(abs(value - ringed) < np.float32(0.3))
                 sums[0, t] += value * x
                 sums[1, t] += value * y
