@@ -5,10 +5,12 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from s2hand.detect.console import show_progress, user_errors
+from s2hand.detect.console import show_phases, show_progress, user_errors
 from s2hand.detect.variants import SCALES, Variant
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from s2hand.detect.run import Summary
     from s2hand.detect.settings import DetectSettings
 
@@ -34,21 +36,13 @@ def run(
     ] = "slim",
     hand: Annotated[Literal["right", "left"], typer.Option(help="The hand that the images show.")] = "right",
     shard_size: Annotated[int, typer.Option(min=1, help="Images per shard.")] = 1000,
-    sheet: Annotated[
-        Path | None, typer.Option(help="Draw the keypoints on a contact sheet, NAME.png.")
-    ] = None,
-    device: Annotated[
-        str, typer.Option(help="`cpu`, `cuda`, `cuda:N`; `auto` takes a GPU if there is one.")
-    ] = "auto",
-    batch_size: Annotated[
-        int | None, typer.Option(min=1, help="Images at a time; default: what suits.")
-    ] = None,
-    variant: Annotated[
-        Variant, typer.Option(help="OpenPose weights: whose peaks to reproduce.")
-    ] = "openpose",
-    scales: Annotated[
-        str, typer.Option(help="OpenPose weights: heights of the network's input / 368.")
-    ] = ",".join(map(str, SCALES)),
+    sheet: Annotated[Path | None, typer.Option(help="Draw the keypoints on a contact sheet, NAME.png.")] = None,
+    device: Annotated[str, typer.Option(help="`cpu`, `cuda`, `cuda:N`; `auto` takes a GPU if there is one.")] = "auto",
+    batch_size: Annotated[int | None, typer.Option(min=1, help="Images at a time; default: what suits.")] = None,
+    variant: Annotated[Variant, typer.Option(help="OpenPose weights: whose peaks to reproduce.")] = "openpose",
+    scales: Annotated[str, typer.Option(help="OpenPose weights: heights of the network's input / 368.")] = ",".join(
+        map(str, SCALES)
+    ),
 ) -> None:
     """Detect the hand in each photograph of a folder. Killed or interrupted, the same command goes on."""
     with user_errors("run the same command again to go on; finished shards are kept"):
@@ -70,6 +64,31 @@ def run(
             summary = run_detection(images, out, settings, report)
         pages = write_sheets(images, out, sheet) if sheet is not None and summary.hands else []
         _print_summary(summary, out, pages)
+
+
+@app.command()
+def fit(
+    data: Annotated[
+        Path, typer.Option(help="Labelled photographs: a folder in FreiHAND's layout, or with train.h5 and eval.h5.")
+    ],
+    out: Annotated[Path, typer.Option(help="Folder for the weights, slim.safetensors, and the run's state.")],
+    preset: Annotated[
+        Path | None, typer.Option(help="YAML file of settings, such as presets/slim.yaml; default: the defaults.")
+    ] = None,
+    workers: Annotated[int | None, typer.Option(min=1, help="Threads; default: one per processor core.")] = None,
+) -> None:
+    """Train the slim network's weights. Killed or interrupted, the same command goes on."""
+    with user_errors("run the same command again to go on from the last checkpoint"):
+        from s2hand.detect.fit.loop import fit as train
+        from s2hand.detect.fit.settings import read_settings
+        from s2hand.detect.fit.sources import open_source
+
+        settings = read_settings(preset)
+        if workers is not None:
+            settings = settings.model_copy(update={"workers": workers})
+        with show_phases() as report:
+            summary = train(settings, open_source(data), out, report)
+        _print_fit(summary.weights, summary.samples, summary.metrics)
 
 
 def _settings(**values: Any) -> "DetectSettings":
@@ -106,6 +125,22 @@ def _print_summary(summary: "Summary", out: Path, pages: list[Path]) -> None:
     }
     for name, value in rows.items():
         typer.echo(f"{name:<20} {value}")
+
+
+def _print_fit(weights: Path, samples: int, metrics: "Mapping[str, float]") -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(show_header=False, box=None)
+    rows = {
+        "weights": f"{weights}",
+        "samples seen": f"{samples}",
+        "held-back mean error": f"{metrics['mean']:.4f} of the hand's size",
+        "joints within 0.1": f"{metrics['within_0.1']:.3f}",
+    }
+    for name, value in rows.items():
+        table.add_row(name, value)
+    Console(soft_wrap=True).print(table)
 
 
 def main() -> None:

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING
 
 import typer
@@ -45,6 +45,22 @@ def show_progress(label: str) -> Iterator[Report]:
     console = Console(stderr=True)
     with (_bar if console.is_terminal else _lines)(label, console) as report:
         yield report
+
+
+@contextmanager
+def show_phases() -> Iterator[Callable[[str, int, int], None]]:
+    """Yield a function (label, done, total) that shows work of several phases, one after the other."""
+    with ExitStack() as stack:
+        label, report = "", None
+
+        def show(phase: str, done: int, total: int) -> None:
+            nonlocal label, report
+            if report is None or phase != label:
+                stack.close()
+                label, report = phase, stack.enter_context(show_progress(phase))
+            report(done, total)
+
+        yield show
 
 
 @contextmanager
