@@ -185,7 +185,7 @@ def _start(arguments, ready):
         stdout=subprocess.DEVNULL,
         text=True,
     )
-    deadline = time.monotonic() + 120
+    deadline = time.monotonic() + 300
     while not ready():
         assert process.poll() is None, process.stderr.read()
         assert time.monotonic() < deadline
