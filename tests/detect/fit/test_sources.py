@@ -26,9 +26,7 @@ class OneRecord:
 
 def sample(keypoints: np.ndarray) -> Sample:
     image = np.zeros((64, 64, 3), np.uint8)
-    return Sample(
-        name="a.jpg", image=image, K=np.eye(3), keypoints=keypoints, mirrored=False, box=Box(0, 0, 64, 64)
-    )
+    return Sample(name="a.jpg", image=image, K=np.eye(3), keypoints=keypoints, mirrored=False, box=Box(0, 0, 64, 64))
 
 
 def test_crops_and_labels_are_read_once(dots, tmp_path):
