@@ -47,7 +47,7 @@ def run(
     """Detect the hand in each photograph of a folder. Killed or interrupted, the same command goes on."""
     with user_errors("run the same command again to go on; finished shards are kept"):
         from s2hand.detect.run import run_detection
-        from s2hand.detect.sheet import check_sheet_name, write_sheets
+        from s2hand.detect.sheet import check_sheet_name
 
         settings = _settings(
             weights=weights,
@@ -62,7 +62,7 @@ def run(
             check_sheet_name(sheet)
         with show_progress("detecting") as report:
             summary = run_detection(images, out, settings, report)
-        pages = write_sheets(images, out, sheet) if sheet is not None and summary.hands else []
+        pages = _draw(images, out, sheet) if sheet is not None and summary.hands else []
         _print_summary(summary, out, pages)
 
 
@@ -89,6 +89,13 @@ def fit(
         with show_phases() as report:
             summary = train(settings, open_source(data), out, report)
         _print_fit(summary.weights, summary.samples, summary.metrics)
+
+
+def _draw(images: Path, out: Path, sheet: Path) -> list[Path]:
+    from s2hand.detect.sheet import write_sheets
+
+    with show_progress("drawing") as report:
+        return write_sheets(images, out, sheet, report)
 
 
 def _settings(**values: Any) -> "DetectSettings":

@@ -4,7 +4,7 @@ A page holds up to 100 photographs; of a larger run, those that are evenly sprea
 """
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -25,6 +25,8 @@ COLUMNS = 10
 PER_PAGE = COLUMNS * COLUMNS
 MOST_PAGES = 4
 SUPERSAMPLING = 2  # drawn larger and reduced, so that thin lines are smooth
+Progress = Callable[[int, int], None]  # (photographs drawn, photographs in all)
+
 PAPER: Color = (38, 38, 42)
 INK: Color = (235, 235, 235)
 
@@ -37,7 +39,7 @@ class Shown:
     hands: NDArray[np.float32]  # [n, 21, 3]
 
 
-def write_sheets(images: Path, shards: Path, file: Path) -> list[Path]:
+def write_sheets(images: Path, shards: Path, file: Path, progress: Progress | None = None) -> list[Path]:
     """Draw the finished run in the folder `shards`, made from the folder `images`, as PNG pages.
 
     The first page is `file`, further ones are beside it as NAME.page2.png, ...; pages of an earlier and
@@ -61,6 +63,8 @@ def write_sheets(images: Path, shards: Path, file: Path) -> list[Path]:
         title = f"{len(chosen)} of {len(shown)} images, page {number} of {len(pages)}"
         written.append(_page_path(file, number))
         _write_png(written[-1], draw_page(images, page, title))
+        if progress is not None:
+            progress(min(number * PER_PAGE, len(chosen)), len(chosen))
     for number in range(len(pages) + 1, MOST_PAGES + 1):
         _page_path(file, number).unlink(missing_ok=True)
     return written
