@@ -1,1 +1,1 @@
-"""."""
+"""The stages that DVC runs, their typed parameters, synthetic photographs, evaluation and the command line."""

@@ -28,7 +28,7 @@ def sample_arm(rng: np.random.Generator, opening: Doubles, rotation: Doubles, sk
 
     opening: [16, 3] the wrist's boundary loop in camera coordinates; rotation: [3, 3] hand to camera.
     """
-    bend = rotation_matrix(np.array([[0, rng.normal(0, 0.22), rng.normal(0, 0.45)]]))[0]
+    bend = rotation_matrix(np.array([[0, *np.clip(rng.normal(0, (0.18, 0.38)), -0.85, 0.85)]]))[0]
     straight = rotation @ np.array([1.0, 0, 0])
     bent = rotation @ bend @ np.array([1.0, 0, 0])
     along = np.linspace(0, 1, _RINGS) ** 1.7 * rng.uniform(0.3, 0.6)  # finer at the wrist, where it bends

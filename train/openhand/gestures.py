@@ -52,7 +52,8 @@ def joint_pose(
 
 def _converging(knuckles: Array) -> Array:
     """The splays [..., 5] that close the gaps between fingers whose first joints bend by `knuckles` [..., 5]."""
-    return -_TOGETHER * _FAN * np.clip(knuckles / np.deg2rad(90.0), 0.0, 1.0) * (np.arange(5) > 0)
+    closing: Array = -_TOGETHER * _FAN * np.clip(knuckles / np.deg2rad(90.0), 0.0, 1.0) * (np.arange(5) > 0)
+    return closing
 
 
 def finger_pose(

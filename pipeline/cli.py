@@ -1,0 +1,76 @@
+"""The command `s2hand`. Imports wait inside the commands, so that `--help` answers at once."""
+
+import importlib
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from s2hand.detect.cli import app as detect_app
+from s2hand.detect.console import show_progress, user_errors
+
+app = typer.Typer(
+    help="From a folder of hand photographs to a trained, evaluated 3D hand network, without annotation.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+)
+app.add_typer(detect_app, name="detect")
+
+AFTER_INTERRUPT = "run the same command again to go on"
+
+
+class Stage(StrEnum):
+    """The stages of dvc.yaml; each is a module in `pipeline/stages` with a function `run`."""
+
+    prepare = "prepare"
+    detect = "detect"
+    pack = "pack"
+    train = "train"
+    evaluate = "evaluate"
+
+
+@app.command()
+def stage(name: Annotated[Stage, typer.Argument(help="The stage's name in dvc.yaml.")]) -> None:
+    """Run one stage of the pipeline as `dvc repro` does, with the parameters in params.yaml."""
+    with user_errors(AFTER_INTERRUPT):
+        importlib.import_module(f"s2hand.pipeline.stages.{name}").run()
+
+
+@app.command()
+def metrics(
+    file: Annotated[Path, typer.Option(help="The metrics that the evaluate stage wrote.")] = Path(
+        "results/metrics.json"
+    ),
+) -> None:
+    """Print the table of metrics: the network, the constant hand, the detector."""
+    with user_errors(AFTER_INTERRUPT):
+        from s2hand.pipeline.table import print_metrics
+
+        print_metrics(file)
+
+
+@app.command()
+def synthetic(
+    out: Annotated[Path, typer.Option(help="Folder to create, in FreiHAND's layout.")],
+    train: Annotated[int, typer.Option(min=0, help="Training hands; each gives `--versions` images.")] = 1000,
+    evaluation: Annotated[int, typer.Option(min=0, help="Evaluation images.")] = 100,
+    versions: Annotated[int, typer.Option(min=1, max=4, help="Images of a hand, on different backgrounds.")] = 4,
+    size: Annotated[int, typer.Option(help="Pixels of a side.")] = 224,
+    seed: Annotated[int, typer.Option(min=0, help="Same seed, same photographs.")] = 0,
+    workers: Annotated[int, typer.Option(min=1, help="Processes that render.")] = 2,
+) -> None:
+    """Make synthetic photographs of the open hand. Example: s2hand synthetic --out hands --train 2000."""
+    with user_errors(AFTER_INTERRUPT):
+        from s2hand.pipeline.synthetic import SyntheticSettings, make_dataset
+
+        settings = SyntheticSettings(
+            train=train, evaluation=evaluation, versions=versions, image_size=size, seed=seed, workers=workers
+        )
+        with show_progress("photographs") as report:
+            make_dataset(settings, out, report)
+
+
+def main() -> None:
+    """Run the command `s2hand`."""
+    app()

@@ -1,0 +1,1 @@
+"""One file per stage of dvc.yaml: read the parameters, call the parts, write the outputs."""

@@ -1,0 +1,100 @@
+"""Stage `pack`: photographs and detected keypoints become training samples, evaluation ones with their truth."""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from s2hand.datasets import cameras
+from s2hand.datasets.cameras import Box
+from s2hand.datasets.files import DataError, sha256_file
+from s2hand.datasets.images import read_image
+from s2hand.datasets.keypoints import KeypointArrays, read_keypoints, to_arrays
+from s2hand.datasets.manifest import MANIFEST
+from s2hand.datasets.packs import Sample, write_pack
+from s2hand.datasets.records import SPLITS, Record, Split
+from s2hand.datasets.skeleton import JOINT_COUNT
+from s2hand.detect.console import Report, show_progress
+from s2hand.pipeline.layout import EVAL_PACK, KEYPOINTS, PREPARED, TRAIN_PACK
+from s2hand.pipeline.params import Params, load_params
+from s2hand.pipeline.sources import INDEX, open_source
+
+PATHS: dict[Split, Path] = {"training": TRAIN_PACK, "evaluation": EVAL_PACK}
+
+
+def run() -> None:
+    """Write `data/packs/train.h5` and `data/packs/eval.h5`."""
+    params = load_params()
+    dataset = open_source(params.data, PREPARED)
+    for split in SPLITS:
+        keypoints = to_arrays(read_keypoints(KEYPOINTS / split))
+        with show_progress(f"pack, {split}") as report:
+            write_pack(
+                PATHS[split],
+                _samples(dataset.records(split), keypoints, split, params, report),
+                sources={
+                    INDEX: sha256_file(PREPARED / INDEX),
+                    MANIFEST: sha256_file(KEYPOINTS / split / MANIFEST),
+                },
+                parameters=params.pack.model_dump(),
+            )
+
+
+def _samples(
+    records: Sequence[Record], found: KeypointArrays, split: Split, params: Params, report: Report
+) -> Iterator[Sample]:
+    """Yield the samples of a split. Training leaves out hands below `pack.min_confidence` and all truth."""
+    row_of = {image: row for row, image in enumerate(found.images)}
+    training = split == "training"
+    kept = 0
+    for done, record in enumerate(records, start=1):
+        row = row_of.get(record.image)
+        confidence = 0.0 if row is None else float(found.keypoints[row, :, 2].mean())
+        if not training or (confidence > 0 and confidence >= params.pack.min_confidence):
+            kept += 1
+            yield make_sample(record, found, row, params.pack.image_size, with_truth=not training)
+        report(done, len(records))
+    if training and not kept:
+        raise DataError(
+            f"{KEYPOINTS / split}: expected hands with a mean confidence of at least "
+            f"{params.pack.min_confidence} (pack.min_confidence), found none among {len(records)} images; "
+            "look at the contact sheet of `s2hand detect run`"
+        )
+
+
+def make_sample(record: Record, found: KeypointArrays, row: int | None, size: int, with_truth: bool) -> Sample:
+    """Cut the hand's square out of its photograph, mirrored if it is a left hand; K, keypoints and truth follow."""
+    image = read_image(record.path)
+    height, width = image.shape[:2]
+    box = cameras.square_box(width, height) if row is None else Box(*map(float, found.boxes[row]))
+    crop = cameras.crop_image(image, box, size)
+    K = cameras.crop_intrinsics(record.intrinsics(width, height), box, size)
+    keypoints = np.full((JOINT_COUNT, 3), (np.nan, np.nan, 0), np.float32)
+    if row is not None:
+        keypoints[:, :2] = cameras.to_crop(found.keypoints[row, :, :2], box, size)
+        keypoints[:, 2] = found.keypoints[row, :, 2]
+    mirrored = record.hand == "left"
+    if mirrored:
+        crop = cameras.mirror_image(crop)
+        K = cameras.mirror_intrinsics(K, size)
+        keypoints[:, :2] = cameras.mirror_points_px(keypoints[:, :2], size)
+    joints, vertices = (
+        _truth(points, mirrored) if with_truth else None for points in (record.joints_cam, record.vertices_cam)
+    )
+    return Sample(
+        name=record.image,
+        image=crop,
+        K=K,
+        keypoints=keypoints,
+        mirrored=mirrored,
+        box=box,
+        joints_cam=joints,
+        vertices_cam=vertices,
+    )
+
+
+def _truth(points: NDArray[np.float64] | None, mirrored: bool) -> NDArray[np.floating] | None:
+    if points is None or not mirrored:
+        return points
+    return cameras.mirror_points_cam(points)

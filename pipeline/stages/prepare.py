@@ -1,0 +1,33 @@
+"""Stage `prepare`: make the synthetic photographs, or find the user's own; list them for the later stages."""
+
+from pathlib import Path
+
+from s2hand.datasets.files import sha256_file
+from s2hand.detect.console import show_progress
+from s2hand.pipeline.layout import PREPARED
+from s2hand.pipeline.params import load_params
+from s2hand.pipeline.sources import INDEX, TREE, open_source, write_index
+from s2hand.pipeline.synthetic import make_dataset
+from s2hand.train.mano import OPEN_HAND
+
+
+def run() -> None:
+    """Fill `data/prepared`: `index.json`, and for `data.source: synthetic` the photographs themselves."""
+    params = load_params()
+    PREPARED.mkdir(parents=True, exist_ok=True)
+    if params.data.source == "synthetic":
+        _check_hand(Path(params.data.input))
+        settings = params.data.synthetic.model_copy(update={"seed": params.seed})
+        with show_progress("photographs") as report:
+            make_dataset(settings, PREPARED / TREE, report)
+    with show_progress("list images") as report:
+        write_index(open_source(params.data, PREPARED), PREPARED / INDEX, report)
+
+
+def _check_hand(path: Path) -> None:
+    """Refuse another hand than the package's own: DVC watches this file, the photographs must show it."""
+    if not path.is_file() or sha256_file(path) != sha256_file(OPEN_HAND):
+        raise ValueError(
+            f"data.input: synthetic photographs show the open hand; expected its file "
+            f"(train/assets/open_hand.npz), found {path}; for photographs of your own set data.source"
+        )

@@ -1,0 +1,48 @@
+"""The table of metrics that `make repro` ends with."""
+
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from s2hand.datasets.files import read_json
+
+ROWS = (
+    ("root_mpjpe_cm", "joint error, root-relative (cm)"),
+    ("pa_mpjpe_cm", "joint error, aligned (cm)"),
+    ("pa_mpvpe_cm", "vertex error, aligned (cm)"),
+    ("mpjpe_cm", "joint error, absolute (cm)"),
+    ("mpvpe_cm", "vertex error, absolute (cm)"),
+    ("pa_auc_j", "AUC of joints, aligned"),
+    ("pa_auc_v", "AUC of vertices, aligned"),
+    ("pa_f5", "F-score at 5 mm, aligned"),
+    ("pa_f15", "F-score at 15 mm, aligned"),
+    ("mpjpe_px", "2D joint error (px)"),
+    ("agreement_px", "2D distance to the detections (px)"),
+    ("agreement_of_box", "2D distance to the detections / hand size"),
+    ("within_0.1", "joints within 0.1 hand sizes of the detections"),
+    ("within_0.2", "joints within 0.2 hand sizes of the detections"),
+)
+COLUMNS = (("network", "network"), ("constant", "constant hand"), ("detector", "detector"))
+
+
+def print_metrics(file: Path, console: Console | None = None) -> None:
+    """Print the metrics in `file` (JSON of the evaluate stage) as a table.
+
+    Raises ValueError when the file is not there or is not JSON.
+    """
+    metrics = read_json(file)
+    table = Table(title=f"{metrics['hands']} hands held back, {metrics['dataset']}", title_justify="left")
+    table.add_column("metric")
+    for _, title in COLUMNS:
+        table.add_column(title, justify="right")
+    for key, title in ROWS:
+        values = [metrics.get(column, {}).get(key) for column, _ in COLUMNS]
+        if any(value is not None for value in values):
+            table.add_row(title, *(_format(value) for value in values))
+    (console or Console()).print(table)
+
+
+def _format(value: Any) -> str:
+    return "" if value is None else f"{value:.3f}" if value < 10 else f"{value:.1f}"

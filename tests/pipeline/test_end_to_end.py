@@ -1,0 +1,70 @@
+"""The whole pipeline, tiny, through the commands that a user types."""
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import cv2
+
+
+def metrics(project: Any) -> Any:
+    return json.loads((project.folder / "results/metrics.json").read_text())
+
+
+def test_photographs_become_metrics_once(project: Any) -> None:
+    project.run("dvc", "repro")
+    first = metrics(project)
+    assert first["hands"] == 6
+    for who in ("network", "constant"):
+        assert first[who]["root_mpjpe_cm"] > 0
+        assert 0 <= first[who]["pa_auc_j"] <= 1
+    assert first["detector"]["mpjpe_px"] > 0
+    project.commit("tiny run")
+
+    again = project.run("dvc", "repro")
+    assert "Running stage" not in again.stdout
+    assert "up to date" in again.stdout
+
+    project.set(train__epochs=2)
+    third = project.run("dvc", "repro")
+    ran = [line.split("'")[1] for line in third.stdout.splitlines() if line.startswith("Running stage")]
+    assert ran == ["train", "evaluate"]
+    diff = project.run("dvc", "metrics", "diff").stdout
+    assert "network.root_mpjpe_cm" in diff
+
+
+def test_a_folder_of_left_hands_becomes_agreement(project: Any, tmp_path: Path) -> None:
+    project.run(
+        *("s2hand", "synthetic", "--out", str(tmp_path / "tree"), "--train", "10", "--evaluation", "0"),
+        *("--versions", "1", "--size", "96"),
+    )
+    photographs = tmp_path / "photographs" / "some folder"
+    photographs.mkdir(parents=True)
+    for path in sorted((tmp_path / "tree/training/rgb").iterdir()):
+        image = cv2.imread(str(path))
+        cv2.imwrite(str(photographs / path.with_suffix(".PNG").name), image[:, ::-1])
+    project.set(data__source="folder", data__input=str(photographs.parent))
+    project.set(data__folder__hand="left", data__folder__held_back=0.3)
+    project.run("dvc", "repro")
+    result = metrics(project)
+    assert result["hands"] >= 1
+    assert 0 < result["network"]["agreement_of_box"] < 2
+    assert "root_mpjpe_cm" not in result["network"]
+
+
+def test_a_wrong_parameter_ends_with_its_path(project: Any) -> None:
+    path = project.folder / "params.yaml"
+    path.write_text(path.read_text().replace("epochs:", "epoch:"))
+    done = project.run("s2hand", "stage", "train", check=False)
+    assert done.returncode == 1
+    assert "train.epoch: unknown key, did you mean epochs?" in done.stderr.replace("\n", " ")
+
+
+def test_a_missing_folder_ends_in_one_line(project: Any, tmp_path: Path) -> None:
+    shutil.rmtree(tmp_path / "nothing", ignore_errors=True)
+    project.set(data__source="folder", data__input=str(tmp_path / "nothing"))
+    done = project.run("s2hand", "stage", "prepare", check=False)
+    assert done.returncode == 1
+    assert "Traceback" not in done.stderr
+    assert "nothing" in done.stderr
