@@ -15,7 +15,7 @@ COUNT, COLUMNS, LABELLED = 12, 4, 4
 
 def main() -> None:
     """Photographs the first hands of a seed and writes the sheet."""
-    settings = SyntheticSettings(image_size=256, versions=1, seed=2)
+    settings = SyntheticSettings(image_size=256, versions=1, seed=33)
     photos = [photograph(settings, "training", index) for index in range(COUNT)]
     path = Path(__file__).parent / "synthetic.png"
     cv2.imwrite(str(path), contact_sheet(photos, COLUMNS, LABELLED)[..., ::-1])
