@@ -75,6 +75,9 @@ def fit(
     preset: Annotated[
         Path | None, typer.Option(help="YAML file of settings, such as presets/slim.yaml; default: the defaults.")
     ] = None,
+    start: Annotated[
+        str | None, typer.Option(help="Train these weights further: `slim`, or a file; default: fresh ones.")
+    ] = None,
     workers: Annotated[int | None, typer.Option(min=1, help="Threads; default: one per processor core.")] = None,
 ) -> None:
     """Train the slim network's weights. Killed or interrupted, the same command goes on."""
@@ -87,7 +90,7 @@ def fit(
         if workers is not None:
             settings = settings.model_copy(update={"workers": workers})
         with show_phases() as report:
-            summary = train(settings, open_source(data), out, report)
+            summary = train(settings, open_source(data), out, report, start)
         _print_fit(summary.weights, summary.samples, summary.metrics)
 
 

@@ -119,13 +119,18 @@ def stored_tensors(network: SlimNet) -> dict[str, Tensor]:
     return {name: tensor for name, tensor in network.state_dict().items() if not _is_counter(name)}
 
 
+def load_stored(network: SlimNet, tensors: Mapping[str, Tensor]) -> None:
+    """Set a network to the stored tensors, of any float type; they must have the shapes of `slim_shapes`."""
+    network.load_state_dict({name: tensors[name].float() for name in slim_shapes()}, strict=False)
+
+
 def slim_from_tensors(tensors: Mapping[str, Tensor]) -> SlimNet:
     """Return the network with the stored tensors (any float type) as float32, ready for inference.
 
     Normalisations are folded into the convolutions before them, which is faster and the same function.
     """
     network = build_slim(0)
-    network.load_state_dict({name: value.float() for name, value in tensors.items()}, strict=False)
+    load_stored(network, tensors)
     network.eval().requires_grad_(False)
     _fold_norms(network)
     return network.to(memory_format=torch.channels_last)

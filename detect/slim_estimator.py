@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -11,7 +12,7 @@ from s2hand.datasets.cameras import Box, crop_image, from_crop, square_box
 from s2hand.detect.detection import Detection
 from s2hand.detect.slim import INPUT_SIZE, NETWORK_NAME, SlimNet, slim_from_tensors, slim_shapes
 from s2hand.detect.slim_decode import WINDOW, Calibration, decode
-from s2hand.detect.weights import Weights, WeightsError, check_shapes
+from s2hand.detect.weights import Weights, WeightsError, check_shapes, read_weights
 
 BATCH_SIZE = 32
 
@@ -36,7 +37,7 @@ class SlimEstimator:
     @classmethod
     def from_weights(cls, weights: Weights, device: torch.device) -> "SlimEstimator":
         """Build it from a slim weight file; `WeightsError` if tensors or calibration are not what it needs."""
-        check_shapes(weights.path, "slim network", slim_shapes(), weights.tensors)
+        _check(weights)
         try:
             calibration = Calibration(**json.loads(weights.metadata["calibration"]))
         except (KeyError, TypeError, ValueError) as error:
@@ -69,3 +70,14 @@ class SlimEstimator:
 
     def _detection(self, place: NDArray[np.float32], belief: NDArray[np.float32], box: Box) -> Detection:
         return Detection.from_peaks(from_crop(place, box, INPUT_SIZE), self._calibration(belief))
+
+
+def read_slim(source: str | Path) -> Weights:
+    """Read a slim weight file; `WeightsError` if it is missing, broken or of another network."""
+    weights = read_weights(source)
+    _check(weights)
+    return weights
+
+
+def _check(weights: Weights) -> None:
+    check_shapes(weights.path, "slim network", slim_shapes(), weights.tensors)

@@ -19,7 +19,8 @@ from s2hand.detect.fit.run_folder import Provenance, RunFolder
 from s2hand.detect.fit.samples import Samples, load_samples
 from s2hand.detect.fit.settings import FitSettings
 from s2hand.detect.fit.sources import Source
-from s2hand.detect.slim import SlimNet, build_slim
+from s2hand.detect.slim import SlimNet, build_slim, load_stored
+from s2hand.detect.slim_estimator import read_slim
 
 Progress = Callable[[str, int, int], None]
 """Called with what is being done, how much of it is done, and how much there is."""
@@ -36,30 +37,45 @@ class FitSummary:
     metrics: Mapping[str, float]
 
 
-def fit(settings: FitSettings, data: Source, out: Path, progress: Progress) -> FitSummary:
+def fit(
+    settings: FitSettings, data: Source, out: Path, progress: Progress, start: str | Path | None = None
+) -> FitSummary:
     """Train on the training split of labelled photographs, measure on the evaluation split, write it all to `out`.
 
-    A run that was killed goes on from its last checkpoint, with the same result as if it had not been. Raises
-    ValueError for data without labels and for a folder that holds another run.
+    A run that was killed goes on from its last checkpoint, with the same result as if it had not been. `start`, `slim`
+    or a path, is a weight file to train further.
+
+    Raises ValueError for data without labels, for a folder that holds another run, for a file of another network.
     """
+    weights = None if start is None else read_slim(start)
     training, held_back = (
         load_samples(data, split, out / "cache", lambda done, total: progress("reading images", done, total))
         for split in ("training", "evaluation")
     )
-    provenance = Provenance(settings, data.name, training.labels_sha256)
+    provenance = Provenance(settings, data.name, training.labels_sha256, weights.sha256 if weights else None)
     with worker_pool(settings.workers or len(os.sched_getaffinity(0))) as pool:
-        run = _Run(settings, training, held_back.take(settings.validation_images), pool)
+        network = build_slim(settings.seed)
+        if weights is not None:
+            load_stored(network, weights.tensors)
+        run = _Run(settings, network, training, held_back.take(settings.validation_images), pool)
         return run.train(RunFolder(out, provenance), progress)
 
 
 class _Run:
     """The state of a run and how it goes on."""
 
-    def __init__(self, settings: FitSettings, training: Samples, held_back: Samples, pool: ThreadPoolExecutor) -> None:
+    def __init__(
+        self,
+        settings: FitSettings,
+        network: SlimNet,
+        training: Samples,
+        held_back: Samples,
+        pool: ThreadPoolExecutor,
+    ) -> None:
         self._settings = settings
         self._held_back = held_back
         self._pool = pool
-        self._network = build_slim(settings.seed).train()
+        self._network = network.train()
         self._average = Average(self._network, settings.average_decay)
         self._optimizer = _optimizer(self._network, settings)
         self._engine = Engine(self._network, training, settings, pool)

@@ -28,12 +28,13 @@ class Provenance:
     settings: FitSettings
     data: str  # name of the data set
     labels_sha256: str  # of the training labels
+    start_sha256: str | None = None  # of the weight file that training started from; None: from fresh weights
 
     @property
     def digest(self) -> str:
         """Tell runs apart that can't go on from each other; the number of threads and the length do not count."""
         values = self.settings.model_dump(mode="json", exclude={"workers", "samples"})
-        return digest([values, self.data, self.labels_sha256])
+        return digest([values, self.data, self.labels_sha256, self.start_sha256])
 
 
 class RunFolder:
@@ -102,6 +103,7 @@ def save_slim(
         "run_sha256": provenance.digest,
         "data": provenance.data,
         "labels_sha256": provenance.labels_sha256,
+        "start_sha256": provenance.start_sha256 or "none",
         "samples_seen": str(samples),
         "validation": json.dumps({name: round(value, 4) for name, value in metrics.items()}),
     }

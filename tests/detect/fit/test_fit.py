@@ -117,3 +117,15 @@ def test_weights_say_what_they_were_made_of(dots, tmp_path):
     assert metadata["samples_seen"] == "40"
     assert FitSettings.model_validate_json(metadata["settings"]).samples == 40
     assert len(metadata["labels_sha256"]) == len(metadata["run_sha256"]) == 64
+
+
+def test_weights_can_be_trained_further(dots, tmp_path):
+    first = fit(TINY.model_copy(update={"samples": 80}), dots, tmp_path / "first", ignore)
+    second = fit(
+        TINY.model_copy(update={"samples": 40, "learning_rate": 1e-9}), dots, tmp_path / "second", ignore, first.weights
+    )
+    for name, tensor in tensors(first.weights).items():
+        if "running" not in name:
+            torch.testing.assert_close(tensors(second.weights)[name], tensor, rtol=1e-3, atol=1e-4)
+    with safe_open(second.weights, "pt") as file:
+        assert len(file.metadata()["start_sha256"]) == 64
