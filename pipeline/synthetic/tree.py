@@ -9,6 +9,7 @@ training_mano.json         N lists of one list of 61 numbers: 48 pose (axis-angl
 training_xyz.json          N x 21 x 3, metres, camera axes
 training_verts.json        N x 778 x 3
 evaluation/rgb/%08d.jpg, evaluation_*.json     one photograph per hand
+synthetic.json             the settings; not FreiHAND's, it marks the tree as ours
 """
 
 import json
@@ -26,12 +27,14 @@ import cv2
 import numpy as np
 
 from s2hand.datasets.cameras import project
+from s2hand.datasets.files import write_json
 from s2hand.pipeline.synthetic.scene import Photograph, photograph
 from s2hand.pipeline.synthetic.settings import SyntheticSettings
 
 Progress = Callable[[int, int], None]
 """Called with the number of hands done and of all hands."""
 
+_MARK = "synthetic.json"
 _JPEG_QUALITY = 95
 _ROOT_JOINT = 9
 _CHUNK = 8
@@ -61,12 +64,12 @@ class _Labels:
 def make_dataset(settings: SyntheticSettings, out: Path, progress: Progress | None = None) -> Summary:
     """Photograph `settings.train` + `settings.evaluation` hands and write the tree to the folder `out`.
 
-    Everything is written to a folder beside `out`, which takes its place at the end; an existing `out` is replaced.
-    The files depend on the settings only, not on the number of workers. Raises ValueError if `out` is a file.
+    Everything is written to a folder beside `out`, which takes its place at the end. The files depend on the settings
+    only, not on the number of workers. An older synthetic data set at `out` is replaced; raises ValueError if anything
+    else is there.
     """
     out = Path(out)
-    if out.exists() and not out.is_dir():
-        raise ValueError(f"{out}: expected a folder to write the synthetic data set to, found a file")
+    _check_replaceable(out)
     out.parent.mkdir(parents=True, exist_ok=True)
     with _replacing_folder(out) as root:
         tasks = [("training", i) for i in range(settings.train)]
@@ -81,7 +84,19 @@ def make_dataset(settings: SyntheticSettings, out: Path, progress: Progress | No
                 progress(done, len(tasks))
         for split, values in labels.items():
             _write_json(root, split, values)
+        write_json(root / _MARK, settings.model_dump(exclude={"workers"}))
     return Summary(out, settings.train, settings.train * settings.versions, settings.evaluation)
+
+
+def _check_replaceable(out: Path) -> None:
+    """Refuse to replace what this module has not written."""
+    if out.is_dir() and ((out / _MARK).is_file() or not any(out.iterdir())):
+        return
+    if out.exists() or out.is_symlink():
+        raise ValueError(
+            f"{out}: expected no such folder, an empty one or an older synthetic data set (with a {_MARK}), "
+            "found something else; give another folder"
+        )
 
 
 @contextmanager

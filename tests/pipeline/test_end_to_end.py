@@ -45,7 +45,7 @@ def test_a_folder_of_left_hands_becomes_agreement(project: Any, tmp_path: Path) 
         image = cv2.imread(str(path))
         cv2.imwrite(str(photographs / path.with_suffix(".PNG").name), image[:, ::-1])
     project.set(data__source="folder", data__input=str(photographs.parent))
-    project.set(data__folder__hand="left", data__folder__held_back=0.3)
+    project.set(data__folder__hand="left", data__folder__held_back=0.3, train__batch_size=2)
     project.run("dvc", "repro")
     result = metrics(project)
     assert result["hands"] >= 1

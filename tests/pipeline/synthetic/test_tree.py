@@ -35,7 +35,7 @@ def read(root: Path, name: str) -> list:
 
 def test_files_are_those_of_freihand(tree: Path):
     expected = {f"training/rgb/{i:08d}.jpg" for i in range(36)} | {f"training/mask/{i:08d}.jpg" for i in range(9)}
-    expected |= {f"evaluation/rgb/{i:08d}.jpg" for i in range(2)}
+    expected |= {f"evaluation/rgb/{i:08d}.jpg" for i in range(2)} | {"synthetic.json"}
     for split in ("training", "evaluation"):
         expected |= {f"{split}_{name}.json" for name in ("K", "scale", "mano", "xyz", "verts")}
     assert set(digests(tree)) == expected
@@ -87,20 +87,29 @@ def test_same_files_from_any_number_of_workers(tree: Path, tmp_path: Path):
     assert digests(tmp_path / "again") == digests(tree)
 
 
-def test_an_existing_tree_is_replaced_and_nothing_is_left_beside_it(tmp_path: Path):
+def test_an_older_data_set_is_replaced_and_nothing_is_left_beside_it(tmp_path: Path):
     out = tmp_path / "tree"
-    (out / "training").mkdir(parents=True)
+    small = SyntheticSettings(train=1, evaluation=0, image_size=32, versions=1)
+    make_dataset(small, out)
     (out / "training" / "old.txt").write_text("old")
-    make_dataset(SyntheticSettings(train=1, evaluation=0, image_size=32, versions=1, vertices=False), out)
+    make_dataset(small.model_copy(update={"vertices": False}), out)
     assert not (out / "training" / "old.txt").exists()
     assert not (out / "training_verts.json").exists()
     assert [p.name for p in tmp_path.iterdir()] == ["tree"]
 
 
+def test_a_folder_of_anything_else_is_never_replaced(tmp_path: Path):
+    (tmp_path / "training").mkdir()
+    (tmp_path / "training" / "photograph.jpg").write_bytes(b"mine")
+    with pytest.raises(ValueError, match=r"synthetic\.json.*give another folder"):
+        make_dataset(SyntheticSettings(train=1, evaluation=0, image_size=32, versions=1), tmp_path)
+    assert (tmp_path / "training" / "photograph.jpg").read_bytes() == b"mine"
+
+
 def test_a_failed_run_leaves_the_old_tree(tmp_path: Path):
     out = tmp_path / "tree"
-    out.mkdir()
-    (out / "keep.txt").write_text("kept")
+    make_dataset(SyntheticSettings(train=1, evaluation=0, image_size=32, versions=1), out)
+    before = digests(out)
 
     def fail(done: int, total: int) -> None:
         raise RuntimeError("stopped")
@@ -108,10 +117,10 @@ def test_a_failed_run_leaves_the_old_tree(tmp_path: Path):
     with pytest.raises(RuntimeError, match="stopped"):
         make_dataset(SyntheticSettings(train=1, evaluation=0, image_size=32, versions=1), out, fail)
     assert [p.name for p in tmp_path.iterdir()] == ["tree"]
-    assert (out / "keep.txt").read_text() == "kept"
+    assert digests(out) == before
 
 
 def test_a_file_in_the_way_is_named(tmp_path: Path):
     (tmp_path / "tree").write_text("")
-    with pytest.raises(ValueError, match=r"tree: expected a folder"):
+    with pytest.raises(ValueError, match=r"tree: expected no such folder"):
         make_dataset(SyntheticSettings(train=1, evaluation=0), tmp_path / "tree")
