@@ -6,22 +6,27 @@ ones (measured: 3 to 60 times slower than the loops below). `replace_depthwise` 
 fills these gaps, in the place of a network's own modules. Parameters and their names stay as they are, the
 values too, up to the order of additions; the readable twin is `torch.nn.functional.conv2d` itself.
 
-Every sum runs in an order that does not depend on the number of threads: results repeat bit by bit.
+The loops release the interpreter and run in plain threads, not in numba's: those wait by spinning, and keep
+torch's own threads from their cores. Every sum runs in an order that does not depend on the number of
+threads: results repeat bit by bit.
 """
 
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from functools import cache
 from typing import Any
 
 import numpy as np
 import torch
 import torch.nn.functional as F
-from numba import njit, prange
+from numba import njit
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-CHUNKS = 8  # partial sums over the batch, added in order: enough for 8 threads, whatever their number
+CHUNKS = 8  # parts of the batch that are computed apart: enough for 8 threads, whatever their number
 
 
-@njit(parallel=True, fastmath={"contract"}, cache=True)
+@njit(nogil=True, fastmath={"contract"}, cache=True)
 def _weight_gradient(
     x: NDArray[np.float32],
     grad: NDArray[np.float32],
@@ -30,23 +35,22 @@ def _weight_gradient(
     padding: int,
     out: NDArray[np.float32],
 ) -> None:
-    """Add the weight gradient of each chunk of the batch to out [CHUNKS, size * size, C]."""
+    """Add the weight gradient of some samples to out [size * size, C]."""
     batch, height, width, channels = x.shape
-    for chunk in prange(CHUNKS):
-        for b in range(chunk * batch // CHUNKS, (chunk + 1) * batch // CHUNKS):
-            for v in range(grad.shape[1]):
-                top = v * stride - padding
-                for i in range(max(0, -top), min(size, height - top)):
-                    for u in range(grad.shape[2]):
-                        left = u * stride - padding
-                        for j in range(max(0, -left), min(size, width - left)):
-                            sums = out[chunk, i * size + j]
-                            pixel, slope = x[b, top + i, left + j], grad[b, v, u]
-                            for c in range(channels):
-                                sums[c] += pixel[c] * slope[c]
+    for b in range(batch):
+        for v in range(grad.shape[1]):
+            top = v * stride - padding
+            for i in range(max(0, -top), min(size, height - top)):
+                for u in range(grad.shape[2]):
+                    left = u * stride - padding
+                    for j in range(max(0, -left), min(size, width - left)):
+                        sums = out[i * size + j]
+                        pixel, slope = x[b, top + i, left + j], grad[b, v, u]
+                        for c in range(channels):
+                            sums[c] += pixel[c] * slope[c]
 
 
-@njit(parallel=True, fastmath={"contract"}, cache=True)
+@njit(nogil=True, fastmath={"contract"}, cache=True)
 def _input_gradient(
     grad: NDArray[np.float32],
     weight: NDArray[np.float32],
@@ -55,9 +59,9 @@ def _input_gradient(
     padding: int,
     out: NDArray[np.float32],
 ) -> None:
-    """Add the input gradient to out [B, H, W, C]; weight [size * size, C]."""
+    """Add the input gradient of some samples to out [B, H, W, C]; weight [size * size, C]."""
     batch, height, width, channels = out.shape
-    for b in prange(batch):
+    for b in range(batch):
         for v in range(grad.shape[1]):
             top = v * stride - padding
             for i in range(max(0, -top), min(size, height - top)):
@@ -68,6 +72,17 @@ def _input_gradient(
                         tap = weight[i * size + j]
                         for c in range(channels):
                             pixel[c] += tap[c] * slope[c]
+
+
+@cache
+def _threads(count: int) -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(count, "depthwise")
+
+
+def _for_each_chunk(work: Callable[[int, slice], None], batch: int) -> None:
+    """Call work(chunk, samples) for every chunk of the batch, on as many threads as torch may use."""
+    chunks = [slice(n * batch // CHUNKS, (n + 1) * batch // CHUNKS) for n in range(CHUNKS)]
+    list(_threads(torch.get_num_threads()).map(work, range(CHUNKS), chunks))
 
 
 def _rows(x: Tensor) -> NDArray[np.float32]:
@@ -84,7 +99,12 @@ def weight_gradient(x: Tensor, grad: Tensor, size: int, stride: int) -> Tensor:
     """
     channels = x.shape[1]
     out = np.zeros((CHUNKS, size * size, channels), np.float32)
-    _weight_gradient(_rows(x), _rows(grad), size, stride, size // 2, out)
+    inputs, slopes = _rows(x), _rows(grad)
+
+    def work(chunk: int, samples: slice) -> None:
+        _weight_gradient(inputs[samples], slopes[samples], size, stride, size // 2, out[chunk])
+
+    _for_each_chunk(work, len(inputs))
     return torch.from_numpy(out.sum(0).T.copy()).view(channels, 1, size, size)
 
 
@@ -98,7 +118,12 @@ def input_gradient(grad: Tensor, weight: Tensor, stride: int, height: int, width
     size = weight.shape[-1]
     taps = weight.float().view(channels, size * size).T.contiguous().numpy()
     out = np.zeros((batch, height, width, channels), np.float32)
-    _input_gradient(_rows(grad), taps, size, stride, size // 2, out)
+    slopes = _rows(grad)
+
+    def work(chunk: int, samples: slice) -> None:
+        _input_gradient(slopes[samples], taps, size, stride, size // 2, out[samples])
+
+    _for_each_chunk(work, batch)
     return torch.from_numpy(out).permute(0, 3, 1, 2)
 
 

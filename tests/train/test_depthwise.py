@@ -4,8 +4,9 @@ import pytest
 import timm
 import torch
 import torch.nn.functional as F
-from s2hand.train.depthwise import DepthwiseConv2d, replace_depthwise
 from torch import nn
+
+from s2hand.train.depthwise import DepthwiseConv2d, replace_depthwise
 
 
 def twins(channels, size, stride):

@@ -1,0 +1,135 @@
+"""Checkpoints: whole, and only for what they were trained with."""
+
+import numpy as np
+import pytest
+import torch
+
+from s2hand.datasets.packs import Pack
+from s2hand.train.checkpoint import (
+    STATE,
+    WEIGHTS,
+    CheckpointError,
+    Identity,
+    hand_digest,
+    read_checkpoint,
+    read_state,
+    write_state,
+    write_weights,
+)
+from s2hand.train.mano import HandModel, load_hand_model
+from s2hand.train.model import HandNetwork, project
+from s2hand.train.predict import predict
+from s2hand.train.settings import EncoderSettings, TrainSettings
+
+SETTINGS = TrainSettings(encoder=EncoderSettings(pretrained="never", grid=2))
+
+
+@pytest.fixture(scope="module")
+def hand():
+    return load_hand_model()
+
+
+@pytest.fixture(scope="module")
+def trained(hand, tmp_path_factory):
+    """A folder with the weights of an untrained network for 64 px crops."""
+    folder = tmp_path_factory.mktemp("trained")
+    torch.manual_seed(0)
+    network = HandNetwork(SETTINGS.encoder, hand)
+    write_weights(folder, network.state_dict(), Identity(SETTINGS, hand_digest(hand), "data", 64))
+    return folder
+
+
+def test_weights_come_back_with_what_they_belong_to(trained, hand):
+    checkpoint = read_checkpoint(trained)
+    assert checkpoint.identity == Identity(SETTINGS, hand_digest(hand), "data", 64)
+    assert "encoder.head.weight" in checkpoint.weights
+
+
+def test_hand_models_differ_by_digest(hand, random_hand_arrays):
+    other = HandModel(random_hand_arrays(), (1, 2, 3, 4, 5))
+    moved_tips = HandModel(random_hand_arrays(), (1, 2, 3, 4, 6))
+    assert len({hand_digest(hand), hand_digest(other), hand_digest(moved_tips)}) == 3
+    assert hand_digest(load_hand_model()) == hand_digest(hand)
+
+
+def test_predictions_are_the_networks(trained, tiny_pack, hand):
+    pack = Pack(tiny_pack)
+    seen = []
+    predictions = predict(
+        trained, pack, batch_size=3, progress=lambda done, total: seen.append((done, total)), device="cpu"
+    )
+    assert seen == [(3, 8), (6, 8), (8, 8)]
+    network = HandNetwork(SETTINGS.encoder, hand)
+    network.load_state_dict(read_checkpoint(trained).weights)
+    rows = pack.rows(range(8))
+    with torch.no_grad():
+        images = torch.from_numpy(rows.images).permute(0, 3, 1, 2) / 255
+        hands = network.eval()(images, torch.from_numpy(rows.K))
+    np.testing.assert_allclose(predictions.joints_cam, hands.joints_cam, atol=1e-5)
+    np.testing.assert_allclose(predictions.vertices_cam, hands.vertices_cam, atol=1e-5)
+    np.testing.assert_allclose(predictions.codes, hands.code.vector(), atol=1e-4)
+    pixels = project(torch.from_numpy(predictions.joints_cam), torch.from_numpy(rows.K))
+    np.testing.assert_allclose(predictions.joints_px, pixels, atol=1e-3)
+
+
+def test_another_hand_model_is_refused(trained, tiny_pack, mano_pickle):
+    with pytest.raises(CheckpointError, match="trained with another hand model than"):
+        predict(trained, Pack(tiny_pack), str(mano_pickle))
+
+
+def test_crops_of_another_size_are_refused(hand, tiny_pack, tmp_path):
+    network = HandNetwork(SETTINGS.encoder, hand)
+    write_weights(tmp_path, network.state_dict(), Identity(SETTINGS, hand_digest(hand), "data", 96))
+    with pytest.raises(CheckpointError, match=r"trained on crops of 96 pixels, .* has 64"):
+        predict(tmp_path, Pack(tiny_pack))
+
+
+def test_a_missing_checkpoint_says_what_to_do(tmp_path):
+    with pytest.raises(CheckpointError, match=r"weights\.safetensors: no such file; train first"):
+        read_checkpoint(tmp_path)
+
+
+@pytest.mark.parametrize("damage", [b"", b"nonsense", None])
+def test_a_damaged_checkpoint_is_refused(trained, tmp_path, damage):
+    content = (trained / WEIGHTS).read_bytes()
+    (tmp_path / WEIGHTS).write_bytes(content[:-1000] if damage is None else damage)
+    with pytest.raises(CheckpointError, match="train again"):
+        read_checkpoint(tmp_path)
+
+
+def test_state_is_only_for_the_same_run(tmp_path):
+    mine = Identity(SETTINGS, "hand", "data", 64)
+    write_state(tmp_path, {"number": 3, "tensor": torch.arange(3)}, mine)
+    state = read_state(tmp_path, mine)
+    assert state is not None
+    assert state["number"] == 3
+    others = [
+        Identity(SETTINGS.model_copy(update={"seed": 1}), "hand", "data", 64),
+        Identity(SETTINGS, "other", "data", 64),
+        Identity(SETTINGS, "hand", "other", 64),
+        Identity(SETTINGS, "hand", "data", 96),
+    ]
+    assert all(read_state(tmp_path, other) is None for other in others)
+
+
+def test_settings_that_compute_the_same_share_a_state(tmp_path):
+    write_state(tmp_path, {}, Identity(SETTINGS, "hand", "data", 64))
+    roomier = SETTINGS.model_copy(update={"memory_gb": 8.0})
+    assert read_state(tmp_path, Identity(roomier, "hand", "data", 64)) is not None
+
+
+def test_no_state_is_no_error(tmp_path):
+    assert read_state(tmp_path, Identity(SETTINGS, "hand", "data", 64)) is None
+
+
+def test_a_damaged_state_is_refused_and_runs_nothing(tmp_path):
+    import pickle
+
+    class Malicious:
+        def __reduce__(self):
+            return (open, (str(tmp_path / "touched"), "w"))
+
+    (tmp_path / STATE).write_bytes(pickle.dumps(Malicious()))
+    with pytest.raises(CheckpointError, match="delete it to train from the start"):
+        read_state(tmp_path, Identity(SETTINGS, "hand", "data", 64))
+    assert not (tmp_path / "touched").exists()

@@ -1,0 +1,123 @@
+"""The geometry code: where training starts, and how crops and cameras act on it."""
+
+import dataclasses
+
+import pytest
+import torch
+
+from s2hand.train import pretrained
+from s2hand.train.encoder import Anchor, Encoder, GeometryCode, back_project
+from s2hand.train.model import project
+from s2hand.train.settings import EncoderSettings
+
+ANCHOR = Anchor(torch.tensor([0.01, 0.02, 0.03]), torch.tensor([-0.08, 0.02, 0.03]))
+FREIHAND_K = torch.tensor([[480.0, 0, 112], [0, 480.0, 112], [0, 0, 1]])
+
+
+def encoder(**settings):
+    torch.manual_seed(0)
+    return Encoder(EncoderSettings(pretrained="never", **settings), ANCHOR)
+
+
+@pytest.fixture(scope="module")
+def images():
+    return torch.rand(2, 3, 64, 64, generator=torch.Generator().manual_seed(0))
+
+
+@pytest.mark.parametrize("settings", [{}, {"rotation": "axis_angle"}, {"grid": 2}, {"grid": 2, "hidden": 16}], ids=str)
+def test_training_starts_with_a_mean_hand_in_front_of_the_camera(images, settings):
+    K = FREIHAND_K.repeat(2, 1, 1)
+    K[:, :2] *= 64 / 224
+    code = encoder(**settings).eval()(images, K)
+    assert code.pose.abs().max() < 0.1
+    assert code.shape.abs().max() < 0.1
+    torch.testing.assert_close(code.scale, torch.ones(2, 1), atol=0.1, rtol=0)
+    torch.testing.assert_close(code.translation[:, 2], torch.full((2,), 0.65), atol=0.08, rtol=0)
+    identity = torch.eye(3).expand(2, 3, 3)
+    torch.testing.assert_close(code.rotation @ code.rotation.transpose(1, 2), identity, atol=1e-5, rtol=0)
+    assert (torch.linalg.det(code.rotation) > 0.999).all()
+    knuckle = code.scale * (code.rotation @ (ANCHOR.knuckle - ANCHOR.wrist) + ANCHOR.wrist) + code.translation
+    centre = project(knuckle.unsqueeze(1), K)[:, 0]
+    torch.testing.assert_close(centre, torch.full((2, 2), 32.0), atol=4, rtol=0)
+
+
+def test_places_in_the_crop_become_points_that_project_there():
+    K = torch.tensor([[[300.0, 5, 20], [0, 250, 70], [0, 0, 1]]])
+    place = torch.tensor([[0.5, -0.25, 0.3]])
+    point = back_project(place, K, 100)
+    torch.testing.assert_close(project(point.unsqueeze(1), K)[0, 0], torch.tensor([75.0, 37.5]))
+    further = back_project(place + torch.tensor([0, 0, 1.0]), K, 100)
+    torch.testing.assert_close(further, point * torch.e)
+
+
+def test_a_zoomed_crop_of_the_same_place_is_nearer():
+    place = torch.zeros(1, 3)
+    near = back_project(place, FREIHAND_K[None], 224)
+    far = back_project(place, (torch.diag(torch.tensor([2.0, 2.0, 1.0])) @ FREIHAND_K)[None], 224)
+    torch.testing.assert_close(far[0, 2], 2 * near[0, 2])
+
+
+def test_all_parameters_get_gradients(images):
+    network = encoder()
+    code = network(images, FREIHAND_K.repeat(2, 1, 1))
+    sum(getattr(code, field.name).sum() for field in dataclasses.fields(code)).backward()
+    assert all(parameter.grad is not None for parameter in network.parameters())
+
+
+def test_code_is_float32_under_autocast(images):
+    with torch.autocast("cpu", torch.bfloat16), torch.no_grad():
+        code = encoder()(images, FREIHAND_K.repeat(2, 1, 1))
+    assert all(getattr(code, field.name).dtype == torch.float32 for field in dataclasses.fields(code))
+
+
+def test_code_as_one_vector(images):
+    with torch.no_grad():
+        code = encoder(rotation="axis_angle").eval()(images, FREIHAND_K.repeat(2, 1, 1))
+    vector = code.vector()
+    assert vector.shape == (2, 47)
+    torch.testing.assert_close(vector[:, -3:], code.translation)
+    torch.testing.assert_close(vector[:, 40:41], code.scale)
+
+
+def test_code_of_the_wrong_size_is_refused():
+    parts = {"pose": 30, "shape": 10, "scale": 1, "translation": 3}
+    tensors = {name: torch.zeros(2, width) for name, width in parts.items()}
+    with pytest.raises(ValueError, match=r"GeometryCode.rotation: expected \[2, 3, 3\], found \[2, 3\]"):
+        GeometryCode(rotation=torch.zeros(2, 3), **tensors)
+
+
+@pytest.fixture
+def nowhere(monkeypatch, tmp_path):
+    """No cached weights, and a hub that can't be reached."""
+
+    def refuse(*args, **kwargs):
+        raise OSError("no network")
+
+    monkeypatch.setattr(pretrained.socket, "create_connection", refuse)
+    monkeypatch.setattr(pretrained, "_cached", lambda: None)
+    pretrained._say_from_scratch.cache_clear()
+
+
+def test_auto_starts_from_scratch_and_says_so_once(nowhere, caplog):
+    assert pretrained.backbone_weights("auto") is None
+    assert pretrained.backbone_weights("auto") is None
+    assert [record.message for record in caplog.records if "from scratch" in record.message] == [
+        f"no ImageNet weights here ({pretrained.REPOSITORY}): the network starts from scratch"
+    ]
+
+
+def test_always_fails_without_weights(nowhere):
+    with pytest.raises(ValueError, match=r"train\.encoder\.pretrained: always"):
+        pretrained.backbone_weights("always")
+
+
+def test_cached_weights_are_used(monkeypatch, tmp_path):
+    from safetensors.torch import save_file
+
+    weights = {key: value.contiguous() for key, value in encoder().backbone.state_dict().items()}
+    weights["conv_stem.weight"] = torch.full_like(weights["conv_stem.weight"], 7)
+    weights["classifier.weight"] = torch.zeros(1000, 1280)
+    save_file(weights, tmp_path / "model.safetensors")
+    monkeypatch.setattr(pretrained, "_cached", lambda: tmp_path / "model.safetensors")
+    network = Encoder(EncoderSettings(pretrained="auto"), ANCHOR)
+    assert (network.backbone.conv_stem.weight == 7).all()

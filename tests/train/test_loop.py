@@ -1,0 +1,214 @@
+"""The training run: it learns, and a run that was killed, interrupted or moved ends like any other."""
+
+import csv
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+import torch
+
+from s2hand.train.checkpoint import HISTORY, STATE, WEIGHTS, read_checkpoint
+from s2hand.train.loop import pick_device, train
+from s2hand.train.settings import AugmentSettings, EncoderSettings, LossSettings, TrainSettings
+from s2hand.train.trainer import NonFiniteLossError, Trainer, learning_rate
+
+STILL = AugmentSettings(rotation_degrees=0.0, scale=1.0, shift=0.0, colour=0.0)
+
+
+def settings(**changes):
+    fields = {
+        "epochs": 3,
+        "batch_size": 4,
+        "device": "cpu",
+        "weight_average": 0.9,
+        "encoder": EncoderSettings(pretrained="never"),
+    }
+    return TrainSettings(**fields | changes)
+
+
+def weights(folder):
+    return read_checkpoint(folder).weights
+
+
+def assert_same_weights(one, other):
+    ours, theirs = weights(one), weights(other)
+    assert ours.keys() == theirs.keys()
+    assert all(torch.equal(ours[name], theirs[name]) for name in ours)
+
+
+def history(folder):
+    with (folder / HISTORY).open(newline="") as file:
+        return [{key: float(value) for key, value in row.items()} for row in csv.DictReader(file)]
+
+
+@pytest.fixture(scope="module")
+def whole(tiny_pack, tmp_path_factory):
+    """An uninterrupted run of three epochs."""
+    out = tmp_path_factory.mktemp("whole")
+    train(settings(), tiny_pack, out)
+    return out
+
+
+def test_a_run_writes_weights_state_and_history(whole, tiny_pack):
+    assert {path.name for path in whole.iterdir()} == {WEIGHTS, STATE, HISTORY}
+    rows = history(whole)
+    assert [row["epoch"] for row in rows] == [1, 2, 3]
+    assert {"learning_rate", "samples_per_second", "loss", "E_loc", "E_ori", "E_beta", "E_s", "E_J"} <= set(rows[0])
+    identity = read_checkpoint(whole).identity
+    assert identity.settings == settings()
+    assert identity.image_size == 64
+
+
+def test_the_loss_is_the_weighted_sum_of_the_terms(whole):
+    loss = LossSettings()
+    for row in history(whole):
+        terms = [getattr(loss, name) * row[name] for name in ("E_loc", "E_ori", "E_beta", "E_s", "E_J")]
+        assert row["loss"] == pytest.approx(sum(terms), rel=1e-3)
+
+
+def test_two_runs_are_the_same_to_the_bit(whole, tiny_pack, tmp_path):
+    before = torch.random.get_rng_state()
+    train(settings(), tiny_pack, tmp_path)
+    assert torch.equal(torch.random.get_rng_state(), before)
+    assert_same_weights(whole, tmp_path)
+
+
+class KillError(Exception):
+    """Stands for the end of the process."""
+
+
+@pytest.mark.parametrize("after", [4, 8, 12, 20])
+def test_a_run_that_breaks_off_goes_on_to_the_same_weights(whole, tiny_pack, tmp_path, after):
+    """Eight samples, so two steps of four make an epoch: it ends after a step, between epochs, and at the end."""
+
+    def stop(seen, total):
+        assert total == 24
+        if seen == after:
+            raise KillError
+
+    with pytest.raises(KillError):
+        train(settings(), tiny_pack, tmp_path, progress=stop)
+    seen = []
+    train(settings(), tiny_pack, tmp_path, progress=lambda done, total: seen.append(done))
+    assert seen[0] == max(after - 4, 0) // 8 * 8 + 4
+    assert_same_weights(whole, tmp_path)
+    assert [row["E_loc"] for row in history(tmp_path)] == [row["E_loc"] for row in history(whole)]
+
+
+def test_ctrl_c_saves_the_step_and_goes_on_from_it(whole, tiny_pack, tmp_path):
+    def press(seen, total):
+        if seen == 12:
+            os.kill(os.getpid(), signal.SIGINT)
+
+    with pytest.raises(KeyboardInterrupt):
+        train(settings(), tiny_pack, tmp_path, progress=press)
+    seen = []
+    train(settings(), tiny_pack, tmp_path, progress=lambda done, total: seen.append(done))
+    assert seen == [16, 20, 24]
+    assert_same_weights(whole, tmp_path)
+
+
+def test_a_killed_process_goes_on_to_the_same_weights(whole, tiny_pack, tmp_path):
+    code = (
+        "import sys, time, torch\n"
+        f"torch.set_num_threads({torch.get_num_threads()})\n"
+        "from pathlib import Path\n"
+        "from s2hand.train.loop import train\n"
+        "from s2hand.train.settings import TrainSettings\n"
+        "settings = TrainSettings.model_validate_json(sys.argv[1])\n"
+        "def slow(seen, total):\n"
+        "    time.sleep(1.0 if seen > 8 else 0)\n"
+        "train(settings, Path(sys.argv[2]), Path(sys.argv[3]), progress=slow)\n"
+    )
+    out = tmp_path / "run"
+    command = [sys.executable, "-c", code, settings().model_dump_json(), str(tiny_pack), str(out)]
+    with subprocess.Popen(command) as process:
+        while not (out / WEIGHTS).exists() and process.poll() is None:
+            time.sleep(0.02)
+        process.kill()
+    assert process.returncode == -signal.SIGKILL
+    train(settings(), tiny_pack, out)
+    assert_same_weights(whole, out)
+
+
+def test_a_finished_run_is_not_trained_again(whole, tiny_pack, tmp_path):
+    steps = []
+    train(settings(), tiny_pack, whole, progress=lambda done, total: steps.append(done))
+    assert steps == []
+
+
+@pytest.mark.parametrize("change", [{"learning_rate": 2e-3}, {"seed": 1}, {"epochs": 4}], ids=str)
+def test_a_run_of_other_settings_starts_anew(tiny_pack, tmp_path, change):
+    short = settings(epochs=1)
+    train(short, tiny_pack, tmp_path)
+    seen = []
+    changed = settings(**{"epochs": 1} | change)
+    train(changed, tiny_pack, tmp_path, progress=lambda done, total: seen.append(done))
+    assert seen[0] == 4
+
+
+def test_it_learns_a_tiny_pack_by_heart(tiny_pack, tmp_path):
+    chosen = settings(epochs=40, batch_size=8, augment=STILL, weight_average=0.0, warmup_steps=4)
+    train(chosen, tiny_pack, tmp_path)
+    rows = history(tmp_path)
+    assert rows[-1]["E_loc"] < 0.3 * rows[0]["E_loc"]
+    assert rows[-1]["E_ori"] < 0.3 * rows[0]["E_ori"]
+
+
+def test_bfloat16_trains(tiny_pack, tmp_path):
+    train(settings(epochs=1, precision="bfloat16"), tiny_pack, tmp_path)
+    assert all(tensor.dtype != torch.bfloat16 for tensor in weights(tmp_path).values())
+
+
+def test_a_loss_that_is_not_finite_stops_with_term_epoch_and_image(broken_pack, tmp_path):
+    with pytest.raises(NonFiniteLossError, match=r"epoch 1, step [12]: E_loc is not finite .* broken\.jpg;"):
+        train(settings(), broken_pack, tmp_path)
+
+
+def test_a_gradient_that_is_not_finite_stops_too(tiny_pack, tmp_path, monkeypatch):
+    monkeypatch.setattr(torch.nn.utils, "get_total_norm", lambda gradients: torch.tensor(float("inf")))
+    with pytest.raises(NonFiniteLossError, match=r"epoch 1, step 1: the gradient is not finite"):
+        train(settings(), tiny_pack, tmp_path)
+
+
+def test_too_few_samples_are_refused(tiny_pack, tmp_path):
+    with pytest.raises(ValueError, match=r"at least train.batch_size = 64 samples, found 8"):
+        train(settings(batch_size=64), tiny_pack, tmp_path)
+
+
+def test_a_gpu_that_is_not_there_is_refused(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    assert pick_device("auto").type == "cpu"
+    with pytest.raises(ValueError, match=r"train.device: cuda"):
+        pick_device("cuda")
+
+
+def test_learning_rates_of_the_papers_schedule():
+    paper = settings(epochs=90)
+    rates = [learning_rate(paper, epoch * 10, 10) for epoch in (0, 29, 30, 59, 60, 89)]
+    assert rates == [1e-3, 1e-3, 5e-4, 5e-4, 2.5e-4, 2.5e-4]
+
+
+def test_learning_rates_of_the_cosine_schedule():
+    cosine = settings(epochs=2, schedule="cosine", warmup_steps=3)
+    rates = [learning_rate(cosine, step, 50) for step in range(100)]
+    assert rates[0] == pytest.approx(0.25e-3)
+    assert max(rates) == pytest.approx(1e-3, rel=0.01)
+    assert rates[50] == pytest.approx(0.5e-3, rel=0.01)
+    assert rates[-1] < 1e-6
+
+
+def test_first_weights_depend_on_the_seed_only():
+    from s2hand.train.mano import load_hand_model
+
+    hand = load_hand_model()
+    heads = []
+    for seed, noise in ((0, 1), (0, 2), (1, 1)):
+        torch.manual_seed(noise)
+        trainer = Trainer(settings(seed=seed), hand, torch.device("cpu"))
+        heads.append(trainer.network.encoder.head.weight.detach().clone())
+    assert torch.equal(heads[0], heads[1])
+    assert not torch.equal(heads[0], heads[2])

@@ -1,0 +1,143 @@
+"""Loss terms against values worked out by hand, and their silence about joints that were not found."""
+
+import math
+
+import pytest
+import torch
+
+from s2hand.datasets.skeleton import BONES
+from s2hand.train import losses
+from s2hand.train.mano import load_hand_model
+
+
+def straight_hands(batch=1):
+    """Joints [B, 21, 2] on a line, 10 px apart, with bones that all have a length."""
+    return (torch.arange(21.0)[:, None] * torch.tensor([10.0, 0.0])).repeat(batch, 1, 1)
+
+
+def test_location_is_quadratic_up_to_five_pixels_and_linear_beyond():
+    projected = straight_hands()
+    detected = projected.clone()
+    detected[0, 0] += torch.tensor([3.0, 0.0])
+    detected[0, 1] += torch.tensor([0.0, -9.0])
+    detected[0, 2] += torch.tensor([5.0, 5.0])
+    value = losses.E_loc(detected, projected, torch.ones(1, 21))
+    assert value.shape == (1, 21)
+    expected = [9 / 10, 9 - 2.5, 2 * 2.5, 0.0]
+    torch.testing.assert_close(value[0, :4], torch.tensor(expected))
+
+
+def test_location_counts_by_confidence():
+    projected = straight_hands()
+    confidence = torch.linspace(0, 1, 21)[None]
+    value = losses.E_loc(projected + 10, projected, confidence)
+    torch.testing.assert_close(value, 15.0 * confidence)
+
+
+def test_orientation_is_the_squared_distance_of_unit_vectors():
+    projected = straight_hands()
+    rotated = torch.stack([-projected[..., 1], projected[..., 0]], -1)
+    ones = torch.ones(1, 21)
+    for detected, expected in ((projected * 3, 0.0), (rotated, 2.0), (-projected, 4.0)):
+        value = losses.E_ori(detected, projected, ones)
+        torch.testing.assert_close(value, torch.full((1, 20), expected), atol=1e-4, rtol=1e-4)
+
+
+def test_orientation_counts_by_the_product_of_both_confidences():
+    confidence = torch.linspace(0.1, 1, 21)[None]
+    value = losses.E_ori(-straight_hands(), straight_hands(), confidence)
+    products = torch.tensor([[float(confidence[0, a] * confidence[0, b]) for a, b in BONES]])
+    torch.testing.assert_close(value, 4 * products, atol=1e-4, rtol=1e-4)
+
+
+def test_a_detected_bone_without_length_counts_nothing():
+    detected = torch.zeros(1, 21, 2)
+    assert losses.E_ori(detected, straight_hands(), torch.ones(1, 21)).abs().max() == 0
+
+
+@pytest.mark.parametrize("name", ["E_loc", "E_ori"])
+def test_a_joint_of_confidence_zero_leaves_no_trace(name):
+    torch.manual_seed(0)
+    term = getattr(losses, name)
+    confidence = torch.rand(2, 21) + 0.1
+    confidence[:, [0, 7]] = 0
+    results = []
+    for filling in (torch.nan, torch.inf, 0.0, 1e30):
+        torch.manual_seed(1)
+        detected = 100 * torch.rand(2, 21, 2)
+        detected[:, [0, 7]] = filling
+        projected = (100 * torch.rand(2, 21, 2)).requires_grad_()
+        value = term(detected, projected, confidence)
+        (gradient,) = torch.autograd.grad(value.sum(), projected)
+        assert torch.isfinite(value).all()
+        assert torch.isfinite(gradient).all()
+        results.append((value.detach(), gradient))
+    for value, gradient in results[1:]:
+        assert torch.equal(value, results[0][0])
+        assert torch.equal(gradient, results[0][1])
+    assert (results[0][1][:, [0, 7]] == 0).all()
+
+
+@pytest.mark.parametrize("name", ["E_loc", "E_ori"])
+def test_gradients_of_the_image_terms(name):
+    torch.manual_seed(0)
+    detected = 100 * torch.rand(2, 21, 2, dtype=torch.float64)
+    projected = (100 * torch.rand(2, 21, 2, dtype=torch.float64)).requires_grad_()
+    confidence = torch.rand(2, 21, dtype=torch.float64)
+    term = getattr(losses, name)
+    assert torch.autograd.gradcheck(lambda p: term(detected, p, confidence), projected)
+
+
+def test_collapsed_projections_have_finite_gradients():
+    projected = torch.zeros(1, 21, 2, requires_grad=True)
+    losses.E_ori(straight_hands(), projected, torch.ones(1, 21)).sum().backward()
+    assert torch.isfinite(projected.grad).all()
+
+
+def test_geometric_alignment_weighs_the_means_of_both():
+    location, orientation = torch.full((3, 21), 2.0), torch.full((3, 20), 5.0)
+    torch.testing.assert_close(losses.E_geo(location, orientation, 0.1), torch.full((3,), 2.5))
+
+
+def test_pixels_are_those_of_the_papers_input_size():
+    torch.testing.assert_close(
+        losses.to_reference_pixels(torch.tensor([56.0, 112.0]), 112), torch.tensor([112.0, 224.0])
+    )
+
+
+def test_joint_weights_are_the_authors():
+    weights = losses.joint_weights(2.0, 1.5)
+    assert weights[0] == 2
+    assert weights[[4, 8, 12, 16, 20]].tolist() == [1.5] * 5
+    assert weights.sum() == 2 + 5 * 1.5 + 15
+
+
+def test_shape_is_the_length_of_beta_with_a_gradient_at_zero():
+    shape = torch.zeros(2, 10)
+    shape[1, :2] = torch.tensor([3.0, 4.0])
+    shape.requires_grad_()
+    value = losses.E_beta(shape)
+    assert value.tolist() == [0, 5]
+    value.sum().backward()
+    assert torch.equal(shape.grad[0], torch.zeros(10))
+
+
+def test_scale_is_in_centimetres_of_the_middle_fingers_first_bone():
+    joints = torch.zeros(2, 21, 3)
+    joints[0, 10, 2] = 0.0282
+    joints[1, 10, 0] = 0.0382
+    torch.testing.assert_close(losses.E_s(joints, 0.0282), torch.tensor([0.0, 1.0]))
+
+
+def test_pose_prior_is_the_mean_square():
+    assert losses.E_theta(torch.tensor([[3.0, 4.0, 0.0, 0.0]])).tolist() == [25 / 4]
+
+
+def test_limits_are_kept_at_the_mean_pose_and_broken_by_a_finger_bent_back():
+    hand = load_hand_model()
+    rest = losses.E_J(torch.zeros(1, 45), hand)
+    assert rest.shape == (1, 15, 3)
+    bent = torch.zeros(1, 45)
+    bent[0, :3] = -math.radians(60) * hand.joint_axes[0, 2]
+    excess = losses.E_J(bent, hand)[0, 0]
+    torch.testing.assert_close(excess, torch.tensor([0.0, 0.0, 2 * math.radians(50)]), atol=1e-4, rtol=0)
