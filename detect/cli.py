@@ -73,7 +73,7 @@ def fit(
     ],
     out: Annotated[Path, typer.Option(help="Folder for the weights, slim.safetensors, and the run's state.")],
     preset: Annotated[
-        Path | None, typer.Option(help="YAML file of settings, such as presets/slim.yaml; default: the defaults.")
+        Path | None, typer.Option(help="YAML file of settings, such as presets/slim-1.yaml; default: the defaults.")
     ] = None,
     start: Annotated[
         str | None, typer.Option(help="Train these weights further: `slim`, or a file; default: fresh ones.")

@@ -1,9 +1,11 @@
-"""Heatmaps of the slim network to keypoints: the strongest place, found to a fraction of a cell, and how sure it is.
+"""Heatmaps of the slim network to keypoints: places found to a fraction of a cell, and how sure they are.
 
-The belief of a joint can have two humps, one per finger that it could be. The mean of all of it would lie between
-the fingers; so the window with the most belief is found first, and the mean is taken inside it only.
+The belief of a joint can have several humps, one per finger that it could be. The mean of all of it would lie between
+the fingers; so the humps are found first, and the mean is taken inside a window around each. Which hump a joint takes
+is decided for the whole hand: the strongest ones, unless a finger would be torn apart.
 """
 
+import functools
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,8 +14,33 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
+from s2hand.datasets.skeleton import BONES
+
 WINDOW = 5
-"""Side of the window around the strongest place, cells; odd."""
+"""Side of the window around a place, cells; odd."""
+
+CANDIDATES = 8
+"""Places that a joint may choose from."""
+
+BONE_LENGTHS = (
+    *(0.0, 0.34, 0.53, 0.39, 0.34),
+    *(1.02, 0.53, 0.30, 0.25),
+    *(1.00, 0.58, 0.35, 0.26),
+    *(0.96, 0.53, 0.34, 0.26),
+    *(0.94, 0.44, 0.25, 0.23),
+)
+"""Length of the bone that ends in each joint, of an average hand, over the distance from the wrist to the base of the
+middle finger. (The open hand's; the wrist has no bone.)"""
+
+SLACK = 1.15
+"""How much longer than average a bone may be for nothing."""
+
+STRETCH = 4.0
+"""How strongly bones resist being longer than that."""
+
+_SMALL = 1e-4  # belief of a place that nothing speaks for
+_KNUCKLES = [5, 9, 13, 17]
+_LEAST_SHARE = 0.31
 
 
 @dataclass(frozen=True)
@@ -43,22 +70,74 @@ class Calibration:
         return confidence
 
 
-def decode(logits: Tensor) -> tuple[Tensor, Tensor]:  # [B, J, S, S] -> [B, J, 2], [B, J]
+def decode(logits: Tensor) -> tuple[Tensor, Tensor]:  # [B, 21, S, S] -> [B, 21, 2], [B, 21]
     """Return each joint's place in units of the heatmap's side, (x, y) in [0, 1], and the belief in it, in [0, 1].
 
-    Cell i covers [i, i + 1) / S and counts with its centre, (i + 0.5) / S. The belief is what the softmax gives to
-    the WINDOW x WINDOW cells that hold most of it.
+    Cell i covers [i, i + 1) / S and counts with its centre, (i + 0.5) / S. The belief is what the softmax gives to the
+    window around the place. Of the places that a joint could have, those are chosen whose beliefs are high and
+    whose fingers hold together: see `choose_places`.
     """
-    batch, joints, side, _ = logits.shape
-    belief = logits.float().flatten(2).softmax(-1).view(batch, joints, side, side)
-    sums = F.avg_pool2d(belief, WINDOW, stride=1, padding=WINDOW // 2, divisor_override=1)
-    mass, cell = sums.flatten(2).max(-1)
-    row, column = cell // side, cell % side
+    places, beliefs = candidates(logits)
+    chosen = choose_places(places, beliefs)
+    best = places.gather(2, chosen[..., None, None].expand(-1, -1, 1, 2))[:, :, 0]
+    return best, beliefs.gather(2, chosen[..., None])[..., 0].clamp(max=1)
+
+
+def candidates(logits: Tensor) -> tuple[Tensor, Tensor]:  # [B, J, S, S] -> [B, J, CANDIDATES, 2], [B, J, CANDIDATES]
+    """Return the places that hold most belief within a window, the strongest first, and that belief.
+
+    A place is the mean inside the window around it, in units of the heatmap's side.
+    """
+    side = logits.shape[-1]
+    belief = logits.float().flatten(2).softmax(-1).view(logits.shape)
     index = torch.arange(side, device=logits.device)
-    near_y = (index - row[..., None]).abs() <= WINDOW // 2  # [B, J, S]
-    near_x = (index - column[..., None]).abs() <= WINDOW // 2
-    inside = belief * near_y[..., :, None] * near_x[..., None, :]
     centre = (index + 0.5) / side
-    x = (inside.sum(2) * centre).sum(-1)
-    y = (inside.sum(3) * centre).sum(-1)
-    return torch.stack([x, y], -1) / mass[..., None], mass.clamp(max=1)
+    # Sums over windows are products with a band matrix, far faster than pooling.
+    band = ((index[:, None] - index).abs() <= WINDOW // 2).float()
+    rows = band @ belief
+    mass = rows @ band
+    x, y = rows @ (centre[:, None] * band), (band * centre) @ belief @ band
+    peaks = mass * (mass == _window_maxima(mass))
+    beliefs, cells = peaks.flatten(2).topk(CANDIDATES, -1)
+    sums = torch.stack([part.flatten(2).gather(2, cells) for part in (x, y, mass)], -1)
+    return sums[..., :2] / sums[..., 2:].clamp(min=1e-12), beliefs
+
+
+def choose_places(places: Tensor, beliefs: Tensor) -> Tensor:  # [B, 21, C, 2], [B, 21, C] -> [B, 21]
+    """Return which candidate each joint takes, so that the fingers hold together.
+
+    It is the choice with the largest sum of log beliefs less STRETCH * (d / longest - 1)^2 for each bone that is
+    longer than it can be: a bone may look shorter than it is, but not longer. The skeleton is a tree, so the best
+    choice is found exactly, from the fingertips to the wrist and back (dynamic programming).
+    """
+    scores = list(torch.log(beliefs + _SMALL).unbind(1))
+    longest = _hand_scale(places) * SLACK
+    choices: dict[int, Tensor] = {}
+    for parent, joint in reversed(BONES):
+        distance = torch.cdist(places[:, parent], places[:, joint])  # [B, C of the parent, C of the joint]
+        excess = (distance / (longest * BONE_LENGTHS[joint]) - 1).clamp(min=0)
+        total, choices[joint] = (scores[joint][:, None] - STRETCH * excess**2).max(-1)
+        scores[parent] = scores[parent] + total
+    chosen = [scores[0].argmax(-1)]
+    for parent, joint in BONES:
+        chosen.append(choices[joint].gather(1, chosen[parent][:, None])[:, 0])
+    return torch.stack(chosen, 1)
+
+
+def _hand_scale(places: Tensor) -> Tensor:  # [B, 21, C, 2] -> [B, 1, 1]
+    """Estimate the unit of BONE_LENGTHS in the picture, from the strongest places."""
+    strongest = places[:, :, 0]
+    palm = torch.tensor([BONE_LENGTHS[joint] for joint in _KNUCKLES], device=places.device)
+    lengths = (strongest[:, _KNUCKLES] - strongest[:, :1]).norm(dim=-1) / palm
+    spread = (strongest.amax(1) - strongest.amin(1)).amax(-1)
+    # A palm seen edge-on looks short; no hand is spread wider than twice its fist.
+    return torch.maximum(lengths.median(-1).values, spread * _LEAST_SHARE)[:, None, None]
+
+
+def _window_maxima(x: Tensor) -> Tensor:  # [B, J, S, S], nothing negative -> the same
+    side = x.shape[-1]
+    padded = F.pad(x, (WINDOW // 2,) * 4)
+    for dim in (2, 3):
+        shifted = [padded.narrow(dim, offset, side) for offset in range(WINDOW)]
+        padded = functools.reduce(torch.maximum, shifted)
+    return padded

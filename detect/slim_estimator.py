@@ -32,6 +32,7 @@ class SlimEstimator:
         self._network = network.to(device)
         self._calibration = calibration
         self._device = device
+        self._bf16 = device.type == "cpu" and _has_bf16_matrix_unit()
         self.weights_sha256 = weights_sha256
 
     @classmethod
@@ -63,9 +64,11 @@ class SlimEstimator:
 
     def _look(self, crops: NDArray[np.uint8]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """Run the network: crops [B, 128, 128, 3] -> places [B, 21, 2] in pixels of the crop, beliefs [B, 21]."""
+        pixels = torch.from_numpy(crops).to(self._device).permute(0, 3, 1, 2)
         with torch.inference_mode():
-            pixels = torch.from_numpy(crops).to(self._device).permute(0, 3, 1, 2)
-            places, belief = decode(self._network(pixels.float() / 127.5 - 1))
+            with torch.autocast(self._device.type, torch.bfloat16, enabled=self._bf16):
+                logits = self._network(pixels.float() / 127.5 - 1)
+            places, belief = decode(logits)
         return places.cpu().numpy() * INPUT_SIZE, belief.cpu().numpy()
 
     def _detection(self, place: NDArray[np.float32], belief: NDArray[np.float32], box: Box) -> Detection:
@@ -81,3 +84,12 @@ def read_slim(source: str | Path) -> Weights:
 
 def _check(weights: Weights) -> None:
     check_shapes(weights.path, "slim network", slim_shapes(), weights.tensors)
+
+
+def _has_bf16_matrix_unit() -> bool:
+    """Tell whether this CPU multiplies bfloat16 matrices in hardware (AMX): there the network runs four times faster.
+
+    Keypoints differ by a few hundredths of a pixel of the crop from those of float32, which all others compute in.
+    """
+    capabilities = getattr(torch.cpu, "get_capabilities", None)  # PyTorch 2.7 does not have it
+    return capabilities is not None and bool(capabilities().get("amx_bf16"))

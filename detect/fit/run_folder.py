@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors.torch import save_file
+from safetensors.torch import save
 from torch import Tensor
 
 from s2hand.datasets.files import DataError, digest, replacing
@@ -108,4 +108,4 @@ def save_slim(
         "validation": json.dumps({name: round(value, 4) for name, value in metrics.items()}),
     }
     with replacing(path) as temporary:
-        save_file(tensors, temporary, metadata)
+        temporary.write_bytes(save(tensors, metadata))

@@ -21,19 +21,19 @@ class Strict(BaseModel):
 class AugmentSettings(Strict):
     """How training crops are varied; nothing is ever mirrored, since a mirrored right hand is a left one."""
 
-    rotation_degrees: Annotated[float, Field(ge=0, le=180)] = 40.0
+    rotation_degrees: Annotated[float, Field(ge=0, le=180)] = 25.0
     """Standard deviation of the rotation in the picture."""
-    coverage: tuple[Positive, Positive] = (0.45, 0.95)
+    coverage: tuple[Positive, Positive] = (0.5, 0.92)
     """Range of the longer side of the box around the joints, in units of the crop's side."""
     overhang: Annotated[float, Field(ge=0, le=0.5)] = 0.05
     """How far that box may reach beyond the crop, in units of the crop's side."""
     max_zoom: Positive = 2.0
     """A photograph is never enlarged by more than this."""
-    color: Annotated[float, Field(ge=0, le=1)] = 0.25
+    color: Annotated[float, Field(ge=0, le=1)] = 0.15
     """Strength of the changes of brightness, contrast, gamma, saturation and white balance."""
-    occluder: Probability = 0.15
+    occluder: Probability = 0.05
     """How often a piece of another photograph hides a part of the crop."""
-    background: Probability = 0.25
+    background: Probability = 0.1
     """How often, where a mask is there, the background is replaced by a part of another photograph."""
     blur: Probability = 0.15
     noise: Probability = 0.2
@@ -50,20 +50,20 @@ class FitSettings(Strict):
     samples: Annotated[int, Field(gt=0)] = 1_000_000
     """Crops to see in all, each freshly augmented. Until the learning rate falls nothing else depends on it: a run
     that was stopped before may be resumed with another length."""
-    micro_batch: Annotated[int, Field(gt=1)] = 32
+    micro_batch: Annotated[int, Field(gt=1)] = 16
     """Crops that one thread takes through the network at a time; also what the normalisations see."""
     micro_batches: Annotated[int, Field(gt=0)] = 2
     """Micro-batches whose gradients are summed to one step."""
-    learning_rate: Positive = 2e-3
+    learning_rate: Positive = 1.5e-3
     """The highest: it warms up to it in a line, stays, and falls to nothing in a line at the end."""
-    warm_up: Annotated[int, Field(ge=0)] = 10_000
+    warm_up: Annotated[int, Field(ge=0)] = 4000
     """Samples to warm up over."""
     fall: Probability = 0.35
     """Part of the run over which the learning rate falls."""
     weight_decay: Annotated[float, Field(ge=0)] = 0.05
     target_sigma: Positive = 1.0
     """Width of the target around a joint, cells of the heatmap."""
-    location_weight: Annotated[float, Field(ge=0)] = 10.0
+    location_weight: Annotated[float, Field(ge=0)] = 1.0
     """Weight of the L1 error of the expected place, in units of the crop's side, beside the cross-entropy."""
     average_decay: Annotated[float, Field(gt=0, lt=1)] = 0.998
     """Decay per step of the running average of the weights; the average is what is kept."""

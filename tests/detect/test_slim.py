@@ -5,9 +5,18 @@ import numpy as np
 import pytest
 import torch
 
+from s2hand.datasets.skeleton import BONES
 from s2hand.detect.fit.loss import expected_places, heatmap_losses, target_heatmaps
 from s2hand.detect.slim import _fold, _unfold, build_slim, slim_from_tensors, slim_shapes, stored_tensors
-from s2hand.detect.slim_decode import Calibration, decode
+from s2hand.detect.slim_decode import (
+    BONE_LENGTHS,
+    SLACK,
+    STRETCH,
+    Calibration,
+    _hand_scale,
+    choose_places,
+    decode,
+)
 from s2hand.detect.slim_estimator import SlimEstimator
 from s2hand.detect.weights import Weights
 
@@ -60,18 +69,57 @@ def test_the_network_for_inference_computes_the_same():
 
 def test_decode_finds_places_between_cells():
     generator = torch.Generator().manual_seed(0)
-    places = torch.rand((4, 21, 2), generator=generator) * 0.7 + 0.15
+    places = hand_places() + 0.03 * torch.rand((4, 1, 2), generator=generator)
     found, belief = decode(logits_at(places))
     assert (found - places).abs().max() < 0.01
     assert belief.min() > 0.9
 
 
 def test_decode_chooses_the_stronger_of_two_places():
-    weak, strong = torch.tensor([[[0.2, 0.3]]]), torch.tensor([[[0.8, 0.7]]])
+    weak, strong = torch.full((1, 21, 2), 0.4), torch.full((1, 21, 2), 0.6)
     logits = torch.logaddexp(logits_at(weak) + np.log(0.3), logits_at(strong) + np.log(0.7))
     found, belief = decode(logits)
     assert (found - strong).abs().max() < 0.01
-    assert float(belief) == pytest.approx(0.7, abs=0.05)
+    assert (belief - 0.7).abs().max() < 0.05
+
+
+def hand_places() -> torch.Tensor:
+    """[1, 21, 2]: five straight fingers, each bone at its average length, in a hand that fills 0.7 of the crop."""
+    places = torch.zeros(1, 21, 2)
+    places[0, 0] = torch.tensor([0.5, 0.85])
+    for parent, joint in BONES:
+        angle = torch.tensor([-0.8, -0.3, 0.0, 0.2, 0.4][(joint - 1) // 4])
+        step = torch.stack([torch.sin(angle), -torch.cos(angle)]) * 0.32 * BONE_LENGTHS[joint]
+        places[0, joint] = places[0, parent] + step
+    return places
+
+
+def test_decode_keeps_fingers_together():
+    """The tip of the index finger is more likely at the little finger's; the rest of its finger says otherwise."""
+    places = hand_places()
+    elsewhere = places.clone()
+    elsewhere[0, 8] = places[0, 20]
+    logits = torch.logaddexp(logits_at(places) + np.log(0.4), logits_at(elsewhere) + np.log(0.6))
+    found, _ = decode(logits)
+    assert (found - places).abs().max() < 0.02
+
+
+def test_a_chosen_hand_is_the_best_of_all():
+    generator = torch.Generator().manual_seed(4)
+    places, beliefs = torch.rand(3, 21, 2, 2, generator=generator), torch.rand(3, 21, 2, generator=generator)
+    scale = _hand_scale(places)
+
+    def score(chosen: torch.Tensor) -> torch.Tensor:
+        taken = places.gather(2, chosen[..., None, None].expand(-1, -1, 1, 2))[:, :, 0]
+        total = torch.log(beliefs.gather(2, chosen[..., None])[..., 0] + 1e-4).sum(1)
+        for parent, joint in BONES:
+            longest = scale[:, 0, 0] * SLACK * BONE_LENGTHS[joint]
+            total -= STRETCH * ((taken[:, parent] - taken[:, joint]).norm(dim=-1) / longest - 1).clamp(min=0) ** 2
+        return total
+
+    best = score(choose_places(places, beliefs))
+    for _ in range(300):
+        assert (score(torch.randint(2, (3, 21), generator=generator)) <= best + 1e-5).all()
 
 
 def test_the_loss_is_least_where_the_truth_is():
