@@ -12,6 +12,7 @@ a linear layer that starts near zero, so that training begins with a mean hand i
   so that the network needs to know no K, and zooming or shifting a crop changes what it predicts likewise.
 """
 
+import math
 from dataclasses import dataclass
 
 import timm
@@ -28,6 +29,9 @@ FEATURES = 1280
 POSE, SHAPE = 30, 10
 HAND_LENGTH, FILL = 0.18, 0.6
 """A hand 0.18 m long that fills 0.6 of the crop's side: it stands where the network starts."""
+
+LARGEST_SCALE, LARGEST_DISTANCE = 2.0, 8.0
+"""Factors that scale and distance can reach from where they start, up or down: always finite."""
 
 _MEAN, _STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # ImageNet's, which the weights of timm expect
 
@@ -105,7 +109,7 @@ class Encoder(nn.Module):
     def _code(self, numbers: Tensor, K: Tensor, size: int) -> GeometryCode:
         pose, shape, log_scale, turn, place = torch.split(numbers, list(self.widths), dim=1)
         rotation = six_d_to_matrix(turn) if self.six_d else axis_angle_to_matrix(turn)
-        scale = log_scale.exp()
+        scale = bounded(log_scale, LARGEST_SCALE)
         target = back_project(place, K, size)
         # The knuckle at rest is at s (R (knuckle - wrist) + wrist) + T.
         arm = scale * (rotation @ (self.knuckle - self.wrist) + self.wrist)
@@ -131,6 +135,12 @@ def _start_small(layer: nn.Linear, six_d: bool) -> nn.Linear:
     return layer
 
 
+def bounded(logarithm: Tensor, largest: float) -> Tensor:
+    """A factor between 1 / largest and largest: near the exponential of a small logarithm, flat far out."""
+    limit = math.log(largest)
+    return (limit * torch.tanh(logarithm / limit)).exp()
+
+
 def back_project(place: Tensor, K: Tensor, size: int) -> Tensor:
     """Points [B, 3] in camera space, metres, of places in a `size` x `size` crop with cameras K [B, 3, 3].
 
@@ -139,7 +149,7 @@ def back_project(place: Tensor, K: Tensor, size: int) -> Tensor:
     """
     u, v = ((place[:, :2] + 1) * (size / 2)).unbind(1)
     focal = (K[:, 0, 0] * K[:, 1, 1]).sqrt()
-    z = focal * (HAND_LENGTH / (FILL * size)) * place[:, 2].exp()
+    z = focal * (HAND_LENGTH / (FILL * size)) * bounded(place[:, 2], LARGEST_DISTANCE)
     y = (v - K[:, 1, 2]) / K[:, 1, 1]
     x = (u - K[:, 0, 2] - K[:, 0, 1] * y) / K[:, 0, 0]
     return torch.stack([x * z, y * z, z], dim=1)

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from s2hand.train import pretrained
-from s2hand.train.encoder import Anchor, Encoder, GeometryCode, back_project
+from s2hand.train.encoder import Anchor, Encoder, GeometryCode, back_project, bounded
 from s2hand.train.model import project
 from s2hand.train.settings import EncoderSettings
 
@@ -47,7 +47,13 @@ def test_places_in_the_crop_become_points_that_project_there():
     point = back_project(place, K, 100)
     torch.testing.assert_close(project(point.unsqueeze(1), K)[0, 0], torch.tensor([75.0, 37.5]))
     further = back_project(place + torch.tensor([0, 0, 1.0]), K, 100)
-    torch.testing.assert_close(further, point * torch.e)
+    ratio = bounded(torch.tensor(1.3), 8.0) / bounded(torch.tensor(0.3), 8.0)
+    torch.testing.assert_close(further, point * ratio)
+
+
+def test_scale_and_distance_stay_finite_whatever_the_network_says():
+    factors = bounded(torch.tensor([-1e9, -0.01, 0.0, 0.01, 1e9]), 8.0)
+    torch.testing.assert_close(factors, torch.tensor([1 / 8, 0.99005, 1.0, 1.01005, 8.0]))
 
 
 def test_a_zoomed_crop_of_the_same_place_is_nearer():
