@@ -44,8 +44,10 @@ def measure(network: SlimNet, samples: Samples, bf16: bool, pool: ThreadPoolExec
 
     def run(first: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         images = np.array(samples.images[first : first + _CHUNK])  # a copy: torch wants to own what it is given
-        with torch.inference_mode(), torch.autocast("cpu", torch.bfloat16, enabled=bf16):
-            places, belief = decode(network(to_input(images)))
+        with torch.inference_mode():
+            with torch.autocast("cpu", torch.bfloat16, enabled=bf16):
+                logits = network(to_input(images))
+            places, belief = decode(logits)
         return places.numpy() * INPUT_SIZE, belief.numpy()
 
     found = list(pool.map(run, range(0, len(samples), _CHUNK)))
