@@ -198,7 +198,7 @@ def many(tmp_path, write_image, texture):
     """So many photographs that a run is still at work when its first shards are there."""
     folder = tmp_path / "many"
     folder.mkdir()
-    for number in range(60):
+    for number in range(150):
         write_image(folder / f"{number:03d}.png", texture(number, 32, 32))
     return folder
 
@@ -216,7 +216,7 @@ def test_a_killed_run_is_resumed(many, tmp_path, slim_file):
     process.communicate()
     assert process.returncode == -signal.SIGKILL
     kept = _stamps(out)
-    assert 2 <= len(kept) < 60
+    assert 2 <= len(kept) < 150
     with pytest.raises(ValueError, match="manifest"):
         read_keypoints(out)
     settings = DetectSettings(weights=str(slim_file), shard_size=1, device="cpu")
