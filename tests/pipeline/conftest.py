@@ -17,6 +17,7 @@ TINY: dict[str, Any] = {
     "data.synthetic.evaluation": 6,
     "data.synthetic.image_size": 96,
     "pack.image_size": 64,
+    "pack.min_confidence": 0.0,
     "train.epochs": 1,
     "train.batch_size": 16,
 }
