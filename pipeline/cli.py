@@ -57,6 +57,10 @@ def synthetic(
     evaluation: Annotated[int, typer.Option(min=0, help="Evaluation images.")] = 100,
     versions: Annotated[int, typer.Option(min=1, max=4, help="Images of a hand, on different backgrounds.")] = 4,
     size: Annotated[int, typer.Option(help="Pixels of a side.")] = 224,
+    difficulty: Annotated[
+        float,
+        typer.Option(min=0, max=1, help="0: whole, sharp, upright hands; 1: seen from anywhere, hidden, blurred."),
+    ] = 1.0,
     seed: Annotated[int, typer.Option(min=0, help="Same seed, same photographs.")] = 0,
     workers: Annotated[int, typer.Option(min=1, help="Processes that render.")] = 2,
 ) -> None:
@@ -65,7 +69,13 @@ def synthetic(
         from s2hand.pipeline.synthetic import SyntheticSettings, make_dataset
 
         settings = SyntheticSettings(
-            train=train, evaluation=evaluation, versions=versions, image_size=size, seed=seed, workers=workers
+            train=train,
+            evaluation=evaluation,
+            versions=versions,
+            image_size=size,
+            difficulty=difficulty,
+            seed=seed,
+            workers=workers,
         )
         with show_progress("photographs") as report:
             make_dataset(settings, out, report)

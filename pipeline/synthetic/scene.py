@@ -71,29 +71,29 @@ class _Placed:
 
 def photograph(settings: SyntheticSettings, split: str, index: int) -> Photograph:
     """Photograph number `index` of a split ('training', 'evaluation'); depends on the settings' seed, size, coverage,
-    degradation and versions, and on nothing else."""
+    difficulty and versions, and on nothing else."""
     streams = np.random.SeedSequence([settings.seed, _SPLITS[split], index]).spawn(3)
     placing, dressing, lighting = (np.random.default_rng(s) for s in streams)
     size = settings.image_size
-    placed = _place_hand(placing, size, settings.coverage)
+    placed = _place_hand(placing, settings)
     skin = sample_skin(dressing)
-    front, mask = _render(dressing, lighting, placed, skin, size)
+    front, mask = _render(dressing, lighting, placed, skin, settings)
     images = []
     for version in range(settings.versions if split == "training" else 1):
         rng = np.random.default_rng(np.random.SeedSequence([settings.seed, _SPLITS[split], index, version]))
-        images.append(take_photograph(rng, front, sample_background(rng, size), settings.degradation))
+        images.append(take_photograph(rng, front, sample_background(rng, size), settings.difficulty))
     return Photograph(tuple(images), mask, placed.view.K, placed.joints, placed.vertices, placed.pose, placed.shape)
 
 
-def _place_hand(rng: np.random.Generator, size: int, coverage: tuple[float, float]) -> _Placed:
+def _place_hand(rng: np.random.Generator, settings: SyntheticSettings) -> _Placed:
     """Gesture, shape and view."""
     hand = open_hand()
     fingers = _sample_pose(rng)
     shape = np.clip(rng.normal(0, 1, 10), -2.5, 2.5)
-    rotation = sample_rotation(rng)
+    rotation = sample_rotation(rng, settings.difficulty)
     turned = rotation_vector(rotation)
     posed = pose_hand(hand, fingers, shape, turned)
-    view = sample_view(rng, rotation, posed.joints, size, coverage)
+    view = sample_view(rng, rotation, posed.joints, settings)
     pose = np.concatenate([turned, fingers - hand.hands_mean])
     return _Placed(posed.vertices + view.translation, posed.joints + view.translation, view, pose, shape)
 
@@ -124,16 +124,16 @@ def _hand_mesh(vertices: Doubles, skin: Skin) -> Mesh:
 
 
 def _render(
-    rng: np.random.Generator, lighting: np.random.Generator, placed: _Placed, skin: Skin, size: int
+    rng: np.random.Generator, lighting: np.random.Generator, placed: _Placed, skin: Skin, settings: SyntheticSettings
 ) -> tuple[Foreground, NDArray[np.bool_]]:
     """Dress the scene, draw and shade it; the foreground and the hand's mask.
 
     If too little of the hand is seen behind what was put before it, it is shown alone.
     """
-    view, lights = placed.view, sample_lights(lighting)
+    view, lights, size = placed.view, sample_lights(lighting), settings.image_size
     focal, centre = view.K[0, 0] * SUPERSAMPLING, view.K[:2, 2] * SUPERSAMPLING
     hand = _hand_mesh(placed.vertices, skin)
-    scene = join([hand, *_surroundings(rng, placed, skin, size)], _plan()[0])
+    scene = join([hand, *_surroundings(rng, placed, skin, settings)], _plan()[0])
     drawn = draw(scene, focal, centre, size * SUPERSAMPLING)
     if _share_seen(drawn.face, len(hand.faces), placed) < _LEAST_SEEN:
         scene = join([hand], _plan()[0])
@@ -142,16 +142,16 @@ def _render(
     return Foreground(shaded.light, shaded.cover), shaded.hand > 0.5
 
 
-def _surroundings(rng: np.random.Generator, placed: _Placed, skin: Skin, size: int) -> list[Mesh]:
+def _surroundings(rng: np.random.Generator, placed: _Placed, skin: Skin, settings: SyntheticSettings) -> list[Mesh]:
     """The arm and whatever else is there."""
-    view = placed.view
+    view, difficulty = placed.view, settings.difficulty
     pieces = sample_arm(rng, placed.vertices[_plan()[2]], view.rotation, skin)
-    if rng.random() < 0.22:
+    if rng.random() < 0.22 * difficulty:
         pieces += held_object(rng, placed.joints, view.rotation)
-    if rng.random() < 0.3:
+    if rng.random() < 0.3 * difficulty:
         pieces += occluders(rng, placed.joints)
-    if rng.random() < 0.4:
-        pieces += bystanders(rng, placed.joints, view.K, size)
+    if rng.random() < 0.4 * difficulty:
+        pieces += bystanders(rng, placed.joints, view.K, settings.image_size)
     return pieces
 
 

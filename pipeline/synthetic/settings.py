@@ -31,9 +31,14 @@ class SyntheticSettings(BaseModel):
         tuple[float, float],
         Field(description="range of the hand's longer side (box of the joints) in units of the image's side"),
     ] = (0.45, 0.95)
-    degradation: Annotated[
+    difficulty: Annotated[
         float,
-        Field(ge=0, le=1, description="how often the camera blurs, adds noise and compresses hard, 0 to 1"),
+        Field(
+            ge=0,
+            le=1,
+            description="0: whole, sharp hands, fingers up, seen from the palm's side or the back's; towards 1 more "
+            "are seen from anywhere, hidden in part, small, blurred",
+        ),
     ] = 1.0
     vertices: Annotated[bool, Field(description="write *_verts.json (18 kB per hand; a 2D detector needs none)")] = True
 

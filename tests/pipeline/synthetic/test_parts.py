@@ -60,6 +60,15 @@ def test_views_cover_the_sphere_and_are_rotations():
     assert (np.histogram(angles, bins=8, range=(-np.pi, np.pi))[0] > 8).all()
 
 
+def test_easy_views_show_the_palm_or_the_back_of_an_upright_hand():
+    rotations = np.stack([sample_rotation(rng(i), difficulty=0.0) for i in range(400)])
+    towards_camera = -rotations[:, 2]
+    assert (np.abs(towards_camera[:, 1]) > 0.8).mean() > 0.9
+    assert 0.3 < (towards_camera[:, 1] > 0).mean() < 0.55  # the back, 25 of 60
+    fingers_up = rotations[:, 1] @ np.array([-1.0, 0, 0])  # y points down
+    assert (fingers_up < -0.5).mean() > 0.9
+
+
 def test_skin_tones_span_the_human_range():
     ita = np.array([sample_tone(rng(i)).ita for i in range(500)])
     # Very light, light, intermediate, tan, brown, dark: the usual classes of the individual typology angle.
