@@ -75,18 +75,31 @@ def _bar(label: str, console: "Console") -> Iterator[Report]:
 
 @contextmanager
 def _lines(label: str, console: "Console") -> Iterator[Report]:
-    started = shown = time.monotonic()
+    begun = shown = time.monotonic()
+    first: tuple[int, float] | None = None  # a resumed run does not begin at 0
 
     def report(done: int, total: int) -> None:
-        nonlocal shown
+        nonlocal shown, first
         now = time.monotonic()
-        if done < total and now - shown < LOG_EVERY_SECONDS:
-            return
-        shown = now
-        left = (now - started) * (total - done) / max(done, 1)
-        console.print(f"{label}: {done} of {total}, {left:.0f} s left", highlight=False)
+        first = first or (done, now)
+        if done >= total:
+            console.print(f"{label}: {total} of {total}, {duration(now - begun)}", highlight=False)
+        elif now - shown >= LOG_EVERY_SECONDS and done > first[0]:
+            left = (now - first[1]) * (total - done) / (done - first[0])
+            console.print(f"{label}: {done} of {total}, {duration(left)} left", highlight=False)
+            shown = now
 
     yield report
+
+
+def duration(seconds: float) -> str:
+    """Say a time as people do: 42 s, 3 min 5 s, 2 h 10 min."""
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60} s"
+    return f"{whole // 3600} h {whole % 3600 // 60} min"
 
 
 def _complain(line: str, color: str) -> None:

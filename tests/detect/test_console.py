@@ -1,0 +1,23 @@
+"""What commands print while they work, where it goes to a file."""
+
+import pytest
+
+from s2hand.detect import console
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"), [(0.4, "0 s"), (59.6, "1 min 0 s"), (185, "3 min 5 s"), (7800, "2 h 10 min")]
+)
+def test_durations_are_said_as_people_do(seconds, text):
+    assert console.duration(seconds) == text
+
+
+def test_a_resumed_run_estimates_from_its_own_speed(monkeypatch, capsys):
+    clock = iter([0.0, 0.0, 20.0, 40.0])
+    monkeypatch.setattr(console.time, "monotonic", lambda: next(clock))
+    with console.show_progress("detect") as report:
+        report(900, 1000)  # what an earlier run had done
+        report(950, 1000)
+        report(1000, 1000)
+    lines = capsys.readouterr().err.splitlines()
+    assert lines == ["detect: 950 of 1000, 20 s left", "detect: 1000 of 1000, 40 s"]
