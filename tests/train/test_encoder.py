@@ -4,6 +4,7 @@ import dataclasses
 
 import pytest
 import torch
+from timm.models._efficientnet_blocks import InvertedResidual
 
 from s2hand.train import pretrained
 from s2hand.train.encoder import Anchor, Encoder, GeometryCode, back_project, bounded
@@ -39,6 +40,17 @@ def test_training_starts_with_a_mean_hand_in_front_of_the_camera(images, setting
     knuckle = code.scale * (code.rotation @ (ANCHOR.knuckle - ANCHOR.wrist) + ANCHOR.wrist) + code.translation
     centre = project(knuckle.unsqueeze(1), K)[:, 0]
     torch.testing.assert_close(centre, torch.full((2, 2), 32.0), atol=4, rtol=0)
+
+
+def test_fresh_weights_begin_shallow():
+    blocks = [m for m in encoder().modules() if isinstance(m, InvertedResidual) and m.has_skip]
+    assert len(blocks) == 9
+    for block in blocks:
+        channels = block.bn3.num_features
+        x = torch.randn(2, channels, 4, 4)
+        torch.testing.assert_close(block.eval()(x), x)
+        inside = torch.rand(2, block.conv_pwl.in_channels, 4, 4)
+        assert (block.se(inside) > 0.9 * inside).all()
 
 
 def test_places_in_the_crop_become_points_that_project_there():
