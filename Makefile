@@ -34,7 +34,9 @@ slim-weights: .venv/installed
 	detect fit --data data/slim-1 --preset presets/slim-1.yaml --out outputs/slim-1
 	s2hand synthetic --out data/slim-2 --train 6000 --evaluation 400 --size 128 --seed 2
 	detect fit --data data/slim-2 --preset presets/slim-2.yaml --out outputs/slim-2 --start outputs/slim-1/slim.safetensors
-	cp outputs/slim-2/slim.safetensors detect/assets/slim.safetensors
+	s2hand synthetic --out data/slim-3 --train 10000 --versions 2 --evaluation 600 --size 128 --difficulty 0.5 --seed 3
+	detect fit --data data/slim-3 --preset presets/slim-3.yaml --out outputs/slim-3 --start outputs/slim-2/slim.safetensors
+	cp outputs/slim-3/slim.safetensors detect/assets/slim.safetensors
 
 .venv/installed: pyproject.toml setup.py constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \

@@ -10,6 +10,7 @@ from s2hand.pipeline.synthetic.meshes import TEXTURE_SIDE
 from s2hand.pipeline.synthetic.noise import Bytes, soften
 
 _TEXTURES = 160
+_FAR_BLUR = 0.05  # of the image's side: a wall far behind a hand that the lens is close to
 
 _BASES: tuple[tuple[Callable[[np.random.Generator, int], Bytes], float], ...] = (
     (patterns.wall, 0.14),
@@ -32,17 +33,20 @@ _CLUTTER: tuple[tuple[Callable[[np.random.Generator, Bytes], None], float], ...]
 )
 
 
-def sample_background(rng: np.random.Generator, size: int) -> Bytes:
-    """A background [size, size, 3], uint8 RGB."""
+def sample_background(rng: np.random.Generator, size: int, difficulty: float = 1.0) -> Bytes:
+    """A background [size, size, 3], uint8 RGB. Of a difficulty below a half, it is ever emptier and blurred."""
+    calm = max(0.0, 1 - 2 * difficulty)
     weights = np.array([weight for _, weight in _BASES])
     base = _BASES[int(rng.choice(len(_BASES), p=weights / weights.sum()))][0]
     image = np.ascontiguousarray(base(rng, size))
-    busy = rng.uniform(0, 1.6)  # from an empty studio to a mess
+    busy = rng.uniform(0, 1.6) * (1 - calm)  # from an empty studio to a mess
     for draw, chance in _CLUTTER:
         if rng.random() < chance * busy:
             draw(rng, image)
     if rng.random() < 0.6:  # out of focus
         image = soften(image, size / 224 * max(0.3, rng.exponential(1.6)))
+    if calm > 0:
+        image = soften(image, _FAR_BLUR * calm * size)
     return image
 
 

@@ -81,7 +81,8 @@ def photograph(settings: SyntheticSettings, split: str, index: int) -> Photograp
     images = []
     for version in range(settings.versions if split == "training" else 1):
         rng = np.random.default_rng(np.random.SeedSequence([settings.seed, _SPLITS[split], index, version]))
-        images.append(take_photograph(rng, front, sample_background(rng, size), settings.difficulty))
+        background = sample_background(rng, size, settings.difficulty)
+        images.append(take_photograph(rng, front, background, settings.difficulty))
     return Photograph(tuple(images), mask, placed.view.K, placed.joints, placed.vertices, placed.pose, placed.shape)
 
 

@@ -36,7 +36,7 @@ class SyntheticSettings(BaseModel):
         Field(
             ge=0,
             le=1,
-            description="0: whole, sharp hands, fingers up, seen from the palm's side or the back's; towards 1 more "
+            description="0: whole, sharp hands, fingers up, seen from palm or back, before little; towards 1 more "
             "are seen from anywhere, hidden in part, small, blurred",
         ),
     ] = 1.0
