@@ -11,9 +11,10 @@ from numpy.typing import NDArray
 from s2hand.datasets.files import DataError, sha256_file
 from s2hand.datasets.manifest import Shard, read_manifest, shard_names
 from s2hand.datasets.rows import SCHEMA, HandRow, Provenance, check_schema, keypoints_problem
+from s2hand.datasets.shards import FAILURES
 from s2hand.datasets.skeleton import JOINT_COUNT
 
-__all__ = ["SCHEMA", "HandRow", "KeypointArrays", "Provenance", "read_keypoints", "to_arrays"]
+__all__ = ["SCHEMA", "HandRow", "KeypointArrays", "Provenance", "read_failures", "read_keypoints", "to_arrays"]
 
 
 def read_keypoints(folder: str | Path) -> pa.Table:
@@ -34,6 +35,20 @@ def read_keypoints(folder: str | Path) -> pa.Table:
     if problem is not None:
         raise DataError(f"{folder}: not a table of keypoints: {problem}; run detection again")
     return table
+
+
+def read_failures(folder: str | Path) -> dict[str, str]:
+    """Return which images of a finished detection run could not be read, and why; empty where all could.
+
+    Raises:
+        DataError: the file is missing or damaged.
+    """
+    path = Path(folder) / FAILURES
+    try:
+        table = pq.read_table(path, columns=["image", "reason"])
+    except (pa.ArrowException, OSError) as error:
+        raise DataError(f"{path}: not a table of failures ({error}); run detection again") from error
+    return dict(zip(table["image"].to_pylist(), table["reason"].to_pylist(), strict=True))
 
 
 def _read_shard(folder: Path, shard: Shard) -> pa.Table:

@@ -44,8 +44,8 @@ class DataParams(Section):
     input: str
     """What the data is made from, watched by DVC: the folder of photographs, the root of FreiHAND, or, for synthetic
     photographs, the file of the hand that they show."""
-    synthetic: SyntheticSettings
-    folder: FolderSettings
+    synthetic: SyntheticSettings = SyntheticSettings()
+    folder: FolderSettings = FolderSettings()
 
 
 class PackParams(Section):

@@ -42,11 +42,12 @@ class Identity:
     hand: str  # digest of the hand model
     data: str  # digest of the training data
     image_size: int  # pixels of a side of the crops
+    code: str  # digest of the code that trains
 
     def digest(self) -> str:
         """The same for two runs that compute the same."""
         computed = self.settings.model_dump(exclude={"memory_gb"})
-        return digest([FORMAT, computed, self.hand, self.data, self.image_size])
+        return digest([FORMAT, computed, self.hand, self.data, self.image_size, self.code])
 
 
 @dataclass(frozen=True)
@@ -71,6 +72,7 @@ def write_weights(folder: Path, weights: Mapping[str, Tensor], identity: Identit
         "hand": identity.hand,
         "data": identity.data,
         "image_size": str(identity.image_size),
+        "code": identity.code,
     }
     tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in weights.items()}
     with replacing(folder / WEIGHTS) as temporary:
@@ -89,7 +91,7 @@ def read_checkpoint(folder: Path) -> Checkpoint:
                 raise CheckpointError(f"{path}: format: expected {FORMAT}, found {metadata.get('format')}")
             weights = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a dict)
             settings = TrainSettings.model_validate_json(metadata["settings"])
-        identity = Identity(settings, metadata["hand"], metadata["data"], int(metadata["image_size"]))
+        identity = Identity(settings, metadata["hand"], metadata["data"], int(metadata["image_size"]), metadata["code"])
     except (SafetensorError, ValidationError, KeyError, OSError) as error:
         raise CheckpointError(f"{path}: not a checkpoint of this version ({error}); train again") from error
     return Checkpoint(weights, identity)

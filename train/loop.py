@@ -13,7 +13,7 @@ from pathlib import Path
 
 import torch
 
-from s2hand.datasets.files import remove_partial_files
+from s2hand.datasets.files import remove_partial_files, source_digest
 from s2hand.train.augment import Batch, augment
 from s2hand.train.checkpoint import (
     Identity,
@@ -56,8 +56,8 @@ def train(
 ) -> None:
     """Train a network on a pack of crops with detected keypoints; the result is in the folder `out`.
 
-    `hand` names the hand model, as for `load_hand_model`. Where `out` holds a run of the same settings, data
-    and hand model, training goes on from it. Ctrl-C saves the state between two steps and raises
+    `hand` names the hand model, as for `load_hand_model`. Where `out` holds a run of the same settings, data,
+    hand model and code, training goes on from it. Ctrl-C saves the state between two steps and raises
     KeyboardInterrupt. Raises ValueError for a pack or a hand model that can't be used, and
     NonFiniteLossError, which names the term, the epoch and the images, where the loss is not finite.
     """
@@ -69,7 +69,8 @@ def train(
             f"{train_pack}: expected at least train.batch_size = {settings.batch_size} samples, "
             f"found {len(data)}; add images or lower train.batch_size"
         )
-    identity = Identity(settings, hand_digest(model), data.digest(), data.size)
+    code = source_digest("s2hand.datasets", "s2hand.train")
+    identity = Identity(settings, hand_digest(model), data.digest(), data.size, code)
     out.mkdir(parents=True, exist_ok=True)
     remove_partial_files(out)
     run = _Run(data, Trainer(settings, model, device), identity, out, progress or (lambda seen, total: None))

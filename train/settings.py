@@ -80,7 +80,7 @@ class TrainSettings(Section):
     step_epochs: int = Field(default=30, ge=1)
     step_factor: float = Field(default=0.5, gt=0.0, le=1.0)
     warmup_steps: int = Field(default=0, ge=0)
-    """Optimiser steps in which the learning rate rises from zero."""
+    """Optimiser steps in which the learning rate rises from zero, at most a tenth of all."""
     weight_average: float = Field(default=0.0, ge=0.0, lt=1.0)
     """Decay per step of the moving average of the weights that is kept as the result; 0: the weights themselves."""
     precision: Literal["float32", "bfloat16"] = "float32"

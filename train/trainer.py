@@ -23,10 +23,11 @@ class NonFiniteLossError(ValueError):
 
 
 def learning_rate(settings: TrainSettings, step: int, steps_per_epoch: int) -> float:
-    """The learning rate of a step, counted from 0 over the whole run."""
-    warmth = min(1.0, (step + 1) / (settings.warmup_steps + 1))
+    """The learning rate of a step, counted from 0 over the whole run; a short run warms up in a tenth of it."""
+    steps = settings.epochs * steps_per_epoch
+    warmth = min(1.0, (step + 1) / (min(settings.warmup_steps, steps // 10) + 1))
     if settings.schedule == "cosine":
-        decay = 0.5 * (1 + math.cos(math.pi * step / (settings.epochs * steps_per_epoch)))
+        decay = 0.5 * (1 + math.cos(math.pi * step / steps))
     else:
         decay = settings.step_factor ** (step // (settings.step_epochs * steps_per_epoch))
     return settings.learning_rate * warmth * decay

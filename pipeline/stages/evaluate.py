@@ -13,7 +13,6 @@ from s2hand.pipeline.measure import Measured, measure_agreement, measure_truth
 from s2hand.pipeline.params import load_params
 from s2hand.pipeline.predictions import write_predictions
 from s2hand.pipeline.sources import INDEX
-from s2hand.pipeline.table import print_metrics
 from s2hand.train.predict import predict
 
 
@@ -31,7 +30,6 @@ def run() -> None:
     _write_curves(measured)
     index: dict[str, Any] = read_json(PREPARED / INDEX)
     write_json(METRICS, {"dataset": index["dataset"], "hands": len(names), **measured.metrics})
-    print_metrics(METRICS)
 
 
 def _write_curves(measured: Measured) -> None:

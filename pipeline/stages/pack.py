@@ -8,9 +8,9 @@ from numpy.typing import NDArray
 
 from s2hand.datasets import cameras
 from s2hand.datasets.cameras import Box
-from s2hand.datasets.files import DataError, sha256_file
+from s2hand.datasets.files import DataError, sha256_file, source_digest
 from s2hand.datasets.images import read_image
-from s2hand.datasets.keypoints import KeypointArrays, read_keypoints, to_arrays
+from s2hand.datasets.keypoints import KeypointArrays, read_failures, read_keypoints, to_arrays
 from s2hand.datasets.manifest import MANIFEST
 from s2hand.datasets.packs import Sample, write_pack
 from s2hand.datasets.records import SPLITS, Record, Split
@@ -37,24 +37,33 @@ def run() -> None:
                     INDEX: sha256_file(PREPARED / INDEX),
                     MANIFEST: sha256_file(KEYPOINTS / split / MANIFEST),
                 },
-                parameters=params.pack.model_dump(),
+                parameters={
+                    **params.pack.model_dump(),
+                    "code": source_digest("s2hand.datasets", "s2hand.pipeline.stages"),
+                },
             )
 
 
 def _samples(
     records: Sequence[Record], found: KeypointArrays, split: Split, params: Params, report: Report
 ) -> Iterator[Sample]:
-    """Yield the samples of a split. Training leaves out hands below `pack.min_confidence` and all truth."""
+    """Yield the samples of a split, without the images that could not be read.
+
+    Training leaves out hands below `pack.min_confidence` and all truth.
+    """
+    unreadable = read_failures(KEYPOINTS / split)
     row_of = {image: row for row, image in enumerate(found.images)}
     training = split == "training"
     kept = 0
     for done, record in enumerate(records, start=1):
+        report(done, len(records))
+        if record.image in unreadable:
+            continue
         row = row_of.get(record.image)
         confidence = 0.0 if row is None else float(found.keypoints[row, :, 2].mean())
         if not training or (confidence > 0 and confidence >= params.pack.min_confidence):
             kept += 1
             yield make_sample(record, found, row, params.pack.image_size, with_truth=not training)
-        report(done, len(records))
     if training and not kept:
         raise DataError(
             f"{KEYPOINTS / split}: expected hands with a mean confidence of at least "

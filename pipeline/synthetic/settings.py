@@ -2,18 +2,18 @@
 
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, Strict, model_validator
 
 MIN_IMAGE_SIZE, MAX_IMAGE_SIZE = 32, 1024
 
 
 class SyntheticSettings(BaseModel):
-    """Settings of one synthetic data set; checked on creation, unknown keys refused.
+    """Settings of one synthetic data set; checked on creation; unknown keys and other types are refused.
 
     The pictures depend on every field except `workers` and on nothing else: the same settings write the same files.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
     train: Annotated[int, Field(ge=0, description="training hands; each is written in `versions` photographs")] = 2000
     evaluation: Annotated[int, Field(ge=0, description="evaluation hands, one photograph each")] = 400
@@ -29,6 +29,7 @@ class SyntheticSettings(BaseModel):
     workers: Annotated[int, Field(ge=1, le=256, description="processes that render; changes nothing but the time")] = 2
     coverage: Annotated[
         tuple[float, float],
+        Strict(False),  # YAML has lists only
         Field(description="range of the hand's longer side (box of the joints) in units of the image's side"),
     ] = (0.45, 0.95)
     difficulty: Annotated[

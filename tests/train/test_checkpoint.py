@@ -35,13 +35,13 @@ def trained(hand, tmp_path_factory):
     folder = tmp_path_factory.mktemp("trained")
     torch.manual_seed(0)
     network = HandNetwork(SETTINGS.encoder, hand)
-    write_weights(folder, network.state_dict(), Identity(SETTINGS, hand_digest(hand), "data", 64))
+    write_weights(folder, network.state_dict(), Identity(SETTINGS, hand_digest(hand), "data", 64, "code"))
     return folder
 
 
 def test_weights_come_back_with_what_they_belong_to(trained, hand):
     checkpoint = read_checkpoint(trained)
-    assert checkpoint.identity == Identity(SETTINGS, hand_digest(hand), "data", 64)
+    assert checkpoint.identity == Identity(SETTINGS, hand_digest(hand), "data", 64, "code")
     assert "encoder.head.weight" in checkpoint.weights
 
 
@@ -79,7 +79,7 @@ def test_another_hand_model_is_refused(trained, tiny_pack, mano_pickle):
 
 def test_crops_of_another_size_are_refused(hand, tiny_pack, tmp_path):
     network = HandNetwork(SETTINGS.encoder, hand)
-    write_weights(tmp_path, network.state_dict(), Identity(SETTINGS, hand_digest(hand), "data", 96))
+    write_weights(tmp_path, network.state_dict(), Identity(SETTINGS, hand_digest(hand), "data", 96, "code"))
     with pytest.raises(CheckpointError, match=r"trained on crops of 96 pixels, .* has 64"):
         predict(tmp_path, Pack(tiny_pack))
 
@@ -98,28 +98,29 @@ def test_a_damaged_checkpoint_is_refused(trained, tmp_path, damage):
 
 
 def test_state_is_only_for_the_same_run(tmp_path):
-    mine = Identity(SETTINGS, "hand", "data", 64)
+    mine = Identity(SETTINGS, "hand", "data", 64, "code")
     write_state(tmp_path, {"number": 3, "tensor": torch.arange(3)}, mine)
     state = read_state(tmp_path, mine)
     assert state is not None
     assert state["number"] == 3
     others = [
-        Identity(SETTINGS.model_copy(update={"seed": 1}), "hand", "data", 64),
-        Identity(SETTINGS, "other", "data", 64),
-        Identity(SETTINGS, "hand", "other", 64),
-        Identity(SETTINGS, "hand", "data", 96),
+        Identity(SETTINGS.model_copy(update={"seed": 1}), "hand", "data", 64, "code"),
+        Identity(SETTINGS, "other", "data", 64, "code"),
+        Identity(SETTINGS, "hand", "other", 64, "code"),
+        Identity(SETTINGS, "hand", "data", 96, "code"),
+        Identity(SETTINGS, "hand", "data", 64, "other"),
     ]
     assert all(read_state(tmp_path, other) is None for other in others)
 
 
 def test_settings_that_compute_the_same_share_a_state(tmp_path):
-    write_state(tmp_path, {}, Identity(SETTINGS, "hand", "data", 64))
+    write_state(tmp_path, {}, Identity(SETTINGS, "hand", "data", 64, "code"))
     roomier = SETTINGS.model_copy(update={"memory_gb": 8.0})
-    assert read_state(tmp_path, Identity(roomier, "hand", "data", 64)) is not None
+    assert read_state(tmp_path, Identity(roomier, "hand", "data", 64, "code")) is not None
 
 
 def test_no_state_is_no_error(tmp_path):
-    assert read_state(tmp_path, Identity(SETTINGS, "hand", "data", 64)) is None
+    assert read_state(tmp_path, Identity(SETTINGS, "hand", "data", 64, "code")) is None
 
 
 def test_a_damaged_state_is_refused_and_runs_nothing(tmp_path):
@@ -131,5 +132,5 @@ def test_a_damaged_state_is_refused_and_runs_nothing(tmp_path):
 
     (tmp_path / STATE).write_bytes(pickle.dumps(Malicious()))
     with pytest.raises(CheckpointError, match="delete it to train from the start"):
-        read_state(tmp_path, Identity(SETTINGS, "hand", "data", 64))
+        read_state(tmp_path, Identity(SETTINGS, "hand", "data", 64, "code"))
     assert not (tmp_path / "touched").exists()

@@ -69,6 +69,20 @@ def test_easy_views_show_the_palm_or_the_back_of_an_upright_hand():
     assert (fingers_up < -0.5).mean() > 0.9
 
 
+def test_easy_backgrounds_are_calm_but_not_flat():
+    def detail(difficulty):
+        images = [sample_background(rng(i), 96, difficulty).astype(float) for i in range(24)]
+        return (
+            np.median([np.abs(np.diff(image, axis=1)).mean() for image in images]),
+            np.median([image.std(axis=(0, 1)).mean() for image in images]),
+        )
+
+    easy_edges, easy_contrast = detail(0.0)
+    hard_edges, _ = detail(1.0)
+    assert easy_edges < 0.4 * hard_edges
+    assert easy_contrast > 4
+
+
 def test_skin_tones_span_the_human_range():
     ita = np.array([sample_tone(rng(i)).ita for i in range(500)])
     # Very light, light, intermediate, tan, brown, dark: the usual classes of the individual typology angle.
