@@ -175,6 +175,7 @@ def test_a_missing_or_empty_folder_is_refused(tmp_path):
 
 
 _RESTING = """
+import signal
 import time
 from s2hand.datasets.shards import ShardStore
 from s2hand.detect.cli import main
@@ -183,6 +184,8 @@ def write_and_rest(*arguments):
     write(*arguments)
     time.sleep(0.1)
 ShardStore.write = write_and_rest
+# A shell that runs the tests in the background has them ignore Ctrl-C, and whatever they start.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 main()
 """
 
