@@ -48,7 +48,7 @@ def test_they_find_joints(detector, images, labels):
     errors = np.linalg.norm([hand.xy for hand in found] - true, axis=-1) / hand_sizes(true)[:, None]
     confidence = np.stack([hand.confidence for hand in found])
     sure = confidence > np.median(confidence)
-    assert np.median(errors) < 0.09
+    assert np.median(errors) < 0.075
     assert (errors < 0.1).mean() > 0.6
     assert errors[sure].mean() < 0.5 * errors[~sure].mean()
 
