@@ -71,14 +71,15 @@ def digest(value: Any) -> str:
 
 
 def source_digest(*packages: str) -> str:
-    """SHA-256, in hex, over the Python files of packages, by dotted name: which code it was that ran."""
+    """SHA-256, in hex, over the Python files and assets of packages, by dotted name: which code it was that ran."""
     found = {}
     for package in packages:
         spec = importlib.util.find_spec(package)
         assert spec is not None, package
         for folder in spec.submodule_search_locations or ():
-            for path in Path(folder).rglob("*.py"):
-                found[f"{package}/{path.relative_to(folder).as_posix()}"] = sha256_file(path)
+            for path in Path(folder).rglob("*"):
+                if path.suffix == ".py" or path.parent.name == "assets":
+                    found[f"{package}/{path.relative_to(folder).as_posix()}"] = sha256_file(path)
     return digest(found)
 
 

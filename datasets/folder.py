@@ -34,9 +34,8 @@ class Folder:
         intrinsics: a JSON file with the cameras; without it, a field of view is assumed.
         fov_degrees: the assumed angle across a photograph's longer side.
         held_back: share of the images that is kept for evaluation, above 0 and below 1. Which ones follows
-        from each
-            image's own name and `seed`, so that adding images moves no other; of two or more images, each
-            side gets at least one.
+            from each image's own name and `seed`, so that adding images moves no other; of two or more images,
+            each side gets at least one.
 
     Raises:
         DataError: the folder is missing or empty, or the JSON file is broken or lacks an image.
@@ -104,8 +103,7 @@ def split_by_name(images: Sequence[str], held_back: float, seed: int) -> dict[Sp
 
 
 def read_intrinsics(path: Path, root: Path, images: Sequence[str]) -> dict[str, NDArray[np.float64]]:
-    """Read the K [3, 3] of each image from a JSON file, in one of the forms that the module's docstring
-    shows.
+    """Read the K [3, 3] of each image from a JSON file, in one of the module docstring's forms.
 
     Raises:
         DataError: the file is missing or broken, has no K for an image, or one that is no pinhole camera's.

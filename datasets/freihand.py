@@ -1,11 +1,13 @@
 """Reader of FreiHAND, version 2 (Zimmermann et al., ICCV 2019): right hands, 224 x 224.
 
-    training/rgb/%08d.jpg       index + N * version; N is the length of training_K.json, 32,560 in the
-    original training/mask/%08d.jpg      of the first version only: they fit the others, but the data set does
-    not have them training_K.json             [N, 3, 3]   required training_xyz.json           [N, 21, 3]
-    metres, camera, our joint order training_verts.json         [N, 778, 3] metres, camera training_mano.json
-    [N, 1, 61]  pose 48, shape 10, root u, v, scale training_scale.json         [N]         metres, length of
-    the middle finger's first bone evaluation/rgb, evaluation_*.json       likewise, one version, truth or not
+    training/rgb/%08d.jpg          index + N * version; N is the length of training_K.json, 32,560 originally
+    training/mask/%08d.jpg         of the first version only, which is all that the data set has
+    training_K.json                [N, 3, 3]    required
+    training_xyz.json              [N, 21, 3]   metres, camera, our joint order
+    training_verts.json            [N, 778, 3]  metres, camera
+    training_mano.json             [N, 1, 61]   pose 48, shape 10, root u, v, scale
+    training_scale.json            [N]          metres, length of the middle finger's first bone
+    evaluation/rgb, evaluation_*   likewise, one version, with the truth or without
 
 The versions differ in their background: gs (green screen), hom, sample, auto (made to look natural). Those
 that are on the disk are read, all or a choice. All JSON files but the K are optional.
@@ -40,13 +42,11 @@ class _Labels:
 
 
 class FreiHand:
-    """The data set in the folder `root`, with the given background versions of the training images (default:
-    all there).
+    """The data set in the folder `root`, with the given background versions of the training images, or all there are.
 
     Raises:
-        DataError: no such folder, an unknown version or one that is not on the disk; on `records`, a JSON
-        file that
-            is missing (K), broken or of another length, or an image that is missing.
+        DataError: no such folder, an unknown version or one that is not on the disk; on `records`, a JSON file
+            that is missing (K), broken or of another length, or an image that is missing.
     """
 
     name = "freihand"

@@ -23,8 +23,7 @@ def read_json_arrays(path: Path, shape: tuple[int, ...], dtype: DTypeLike = np.f
     """Read a file that holds one JSON list whose items are nested lists of finite numbers, each of `shape`.
 
     Raises:
-        DataError: the file is missing, is not valid JSON, or an item differs; the message names file and
-        item.
+        DataError: the file is missing, is not valid JSON, or an item differs; the message names file and item.
     """
     blocks: list[NDArray[Any]] = []
     pending: list[Any] = []

@@ -69,7 +69,10 @@ def run(
 @app.command()
 def fit(
     data: Annotated[
-        Path, typer.Option(help="Labelled photographs: a folder in FreiHAND's layout, or with train.h5 and eval.h5.")
+        Path,
+        typer.Option(
+            help="Labelled photographs: a folder in FreiHAND's layout, with train.h5 and eval.h5, or with labels.json."
+        ),
     ],
     out: Annotated[Path, typer.Option(help="Folder for the weights, slim.safetensors, and the run's state.")],
     preset: Annotated[

@@ -2,18 +2,17 @@
 
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field, Strict
+from pydantic import Field, Strict
 
 from s2hand.datasets.records import Hand
+from s2hand.datasets.settings import Settings
 from s2hand.detect.variants import SCALES, Variant
 
 Scale = Annotated[float, Field(gt=0, le=4)]
 
 
-class DetectSettings(BaseModel):
+class DetectSettings(Settings):
     """How keypoints are detected. Unknown keys and values of another type are refused."""
-
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
 
     weights: str = "slim"
     """`slim` for the weights in the package, or the path of a weight file; its content tells the network."""

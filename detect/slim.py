@@ -25,9 +25,6 @@ from s2hand.datasets.skeleton import JOINT_COUNT
 INPUT_SIZE = 128
 """Side of the square crop that the network sees, pixels."""
 
-HEATMAP_SIZE = 32
-"""Side of its heatmaps, cells; a cell is 4 pixels of the crop."""
-
 NETWORK_NAME = "slim"
 
 _STEM, _MID, _LOW = 64, 128, 160

@@ -5,8 +5,9 @@ from pathlib import Path
 from typing import Any, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, Field, ValidationError, model_validator
 
+from s2hand.datasets.settings import Settings
 from s2hand.detect.settings import DetectSettings
 from s2hand.pipeline.synthetic.settings import SyntheticSettings
 from s2hand.train.settings import TrainSettings
@@ -18,13 +19,7 @@ class ParamsError(ValueError):
     """A parameter that is unknown, missing or of the wrong type; the message names its path."""
 
 
-class Section(BaseModel):
-    """A part of params.yaml: unknown keys are refused, values are not converted from other types, nothing changes."""
-
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
-
-
-class FolderSettings(Section):
+class FolderSettings(Settings):
     """How a folder of anybody's photographs is read (`data.source: folder`)."""
 
     hand: Literal["right", "left"] = "right"
@@ -37,7 +32,7 @@ class FolderSettings(Section):
     """The share of the images that is kept out of training, for evaluation."""
 
 
-class DataParams(Section):
+class DataParams(Settings):
     """Where the images come from."""
 
     source: Literal["synthetic", "freihand", "folder"]
@@ -48,7 +43,7 @@ class DataParams(Section):
     folder: FolderSettings = FolderSettings()
 
 
-class PackParams(Section):
+class PackParams(Settings):
     """How images and keypoints become training samples."""
 
     image_size: int = Field(ge=32, le=1024)
@@ -57,18 +52,20 @@ class PackParams(Section):
     """Training hands whose mean confidence is lower are left out; evaluation leaves out nothing."""
 
 
-class EvaluateParams(Section):
+class EvaluateParams(Settings):
     """How the trained network is measured."""
 
     batch_size: int = Field(default=64, ge=1)
+    device: Literal["auto", "cpu", "cuda"] = "auto"
+    """`auto`: the GPU if there is one."""
 
 
-class Params(Section):
+class Params(Settings):
     """All of params.yaml."""
 
     seed: int = Field(ge=0)
     hand_model: str
-    """`open`, or the path of a licensed MANO file."""
+    """The path of the hand model: the open hand's, or a licensed MANO file's."""
     data: DataParams
     detect: DetectSettings
     pack: PackParams
@@ -86,6 +83,17 @@ class Params(Section):
         for section, settings, key, place in elsewhere:
             if key in settings.model_fields_set:
                 raise ValueError(f"{section}.{key}: set {place} instead; one key, one place")
+        return self
+
+    @model_validator(mode="after")
+    def _files(self) -> "Params":
+        """Refuse the names that commands take for the package's own files: DVC watches files, so here stand paths."""
+        for key, value, name, path in (
+            ("hand_model", self.hand_model, "open", "train/assets/open_hand.npz"),
+            ("detect.weights", self.detect.weights, "slim", "detect/assets/slim.safetensors"),
+        ):
+            if value == name:
+                raise ValueError(f"{key}: expected the path of a file, which DVC watches; for {name!r} write {path}")
         return self
 
 

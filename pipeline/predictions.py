@@ -1,7 +1,8 @@
 """Predicted hands as files: a Parquet table, and the `pred.json` that the FreiHAND challenge takes.
 
-Hands are written as they are in the photographs: left hands, which the network sees mirrored, are mirrored back,
-and pixels are those of the whole photograph.
+Joints and vertices are written as they are in the photographs: left hands, which the network sees mirrored, are
+mirrored back, and pixels are those of the whole photograph. The geometry code stays that of the right hand that the
+network sees: M = s M0(pose, shape) R + T, with R about the wrist joint.
 """
 
 import json
@@ -16,27 +17,32 @@ from numpy.typing import NDArray
 from s2hand.datasets.cameras import Box, from_crop, mirror_points_cam, mirror_points_px
 from s2hand.datasets.files import replacing
 from s2hand.datasets.packs import Rows
+from s2hand.train.predict import Predictions
 
 Floats = NDArray[np.floating]
 
 DECIMALS = 6  # a micrometre
+_CODE = {"pose": 30, "shape": 10, "scale": 1, "rotation": 3, "translation": 3}
+_ENDS = np.cumsum(list(_CODE.values()))[:-1].tolist()
 
 
 def write_predictions(
     folder: Path,
     names: Sequence[str],
     rows: Rows,
-    joints_cam: Floats,  # [N, 21, 3] metres, as the network sees the hand: a right one
-    vertices_cam: Floats,  # [N, 778, 3]
-    joints_px: Floats,  # [N, 21, 2] pixels of the crop
+    predicted: Predictions,
 ) -> None:
-    """Write `predictions.parquet` (image, hand, joints_cam, joints_px) and `pred.json` (joints and vertices)."""
+    """Write `predictions.parquet` and `pred.json` (joints and vertices).
+
+    The table's columns: image, hand, joints_cam [63] metres, joints_px [42]; pose [30], shape [10], scale [1],
+    rotation [3] (axis-angle), translation [3] (metres).
+    """
     folder.mkdir(parents=True, exist_ok=True)
     left = rows.mirrored[:, None, None]
-    joints = np.where(left, mirror_points_cam(joints_cam), joints_cam)
-    vertices = np.where(left, mirror_points_cam(vertices_cam), vertices_cam)
+    joints = np.where(left, mirror_points_cam(predicted.joints_cam), predicted.joints_cam)
+    vertices = np.where(left, mirror_points_cam(predicted.vertices_cam), predicted.vertices_cam)
     size = rows.images.shape[1]
-    crop_px = np.where(left, mirror_points_px(joints_px, size), joints_px)
+    crop_px = np.where(left, mirror_points_px(predicted.joints_px, size), predicted.joints_px)
     pixels = np.stack([from_crop(xy, Box(*map(float, box)), size) for xy, box in zip(crop_px, rows.boxes, strict=True)])
     table = pa.table(
         {
@@ -44,6 +50,7 @@ def write_predictions(
             "hand": ["left" if mirrored else "right" for mirrored in rows.mirrored],
             "joints_cam": _lists(joints),
             "joints_px": _lists(pixels),
+            **{name: _lists(part) for name, part in zip(_CODE, np.split(predicted.codes, _ENDS, axis=1), strict=True)},
         }
     )
     with replacing(folder / "predictions.parquet") as temporary:

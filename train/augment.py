@@ -50,6 +50,12 @@ class View:
         return torch.stack([c, -s, zero, s, c, zero, zero, zero, one], dim=1).view(-1, 3, 3)
 
 
+def split_batch(batch: Batch, parts: int) -> list[Batch]:
+    """The batch in parts, as equal as may be, at most one per sample."""
+    columns = [tensor.tensor_split(min(parts, len(batch.rows))) for tensor in vars(batch).values()]
+    return [Batch(*part) for part in zip(*columns, strict=True)]
+
+
 def augment(batch: Batch, settings: AugmentSettings, generator: torch.Generator) -> Batch:
     """A changed batch, the same for the same state of the generator, a CPU one."""
     count, device = len(batch.images), batch.images.device

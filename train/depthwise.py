@@ -2,9 +2,8 @@
 
 oneDNN has fast depthwise kernels for channels-last tensors, with two gaps that cost most of EfficientNet's
 backward pass on CPU: the weight gradient of 5 x 5 filters, and, in bfloat16, the input gradient of strided
-ones (measured: 3 to 60 times slower than the loops below). `replace_depthwise` puts `DepthwiseConv2d`, which
-fills these gaps, in the place of a network's own modules. Parameters and their names stay as they are, the
-values too, up to the order of additions; the readable twin is `torch.nn.functional.conv2d` itself.
+ones (measured: 3 to 60 times slower than the loops below). `DepthwiseConv2d` fills these gaps; its values are
+those of `torch.nn.functional.conv2d`, the readable twin, up to the order of additions.
 
 The loops release the interpreter and run in plain threads, not in numba's: those wait by spinning, and keep
 torch's own threads from their cores. Every sum runs in an order that does not depend on the number of
@@ -82,7 +81,9 @@ def _threads(count: int) -> ThreadPoolExecutor:
 def _for_each_chunk(work: Callable[[int, slice], None], batch: int) -> None:
     """Call work(chunk, samples) for every chunk of the batch, on as many threads as torch may use."""
     chunks = [slice(n * batch // CHUNKS, (n + 1) * batch // CHUNKS) for n in range(CHUNKS)]
-    list(_threads(torch.get_num_threads()).map(work, range(CHUNKS), chunks))
+    threads = torch.get_num_threads()
+    run = map if threads == 1 else _threads(threads).map
+    list(run(work, range(CHUNKS), chunks))
 
 
 def _rows(x: Tensor) -> NDArray[np.float32]:
@@ -166,35 +167,3 @@ class DepthwiseConv2d(nn.Conv2d):
         with torch.autocast("cpu", enabled=False):
             y: Tensor = _Depthwise.apply(x.to(dtype), self.weight.to(dtype), self.stride[0])
         return y
-
-
-def _fits(module: nn.Module) -> bool:
-    """Whether the module is a depthwise convolution that `DepthwiseConv2d` computes."""
-    if type(module) is not nn.Conv2d or module.bias is not None or module.groups != module.in_channels:
-        return False
-    size = module.kernel_size[0]
-    return (
-        module.out_channels == module.in_channels > 1
-        and module.kernel_size == (size, size)
-        and module.stride == (module.stride[0],) * 2
-        and module.padding == (size // 2, size // 2)
-        and module.dilation == (1, 1)
-        and module.padding_mode == "zeros"
-    )
-
-
-def replace_depthwise(network: nn.Module) -> int:
-    """Replace the depthwise convolutions inside `network` in place; parameters are kept. Returns how many."""
-    count = 0
-    for parent in list(network.modules()):
-        for name, child in list(parent.named_children()):
-            if not (isinstance(child, nn.Conv2d) and _fits(child)):
-                continue
-            size, channels = child.kernel_size[0], child.in_channels
-            fast = DepthwiseConv2d(
-                channels, channels, size, child.stride[0], size // 2, groups=channels, bias=False, device="meta"
-            )
-            fast.weight = child.weight
-            setattr(parent, name, fast)
-            count += 1
-    return count

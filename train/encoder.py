@@ -20,7 +20,7 @@ import torch
 from timm.models._efficientnet_blocks import DepthwiseSeparableConv, InvertedResidual, SqueezeExcite
 from torch import Tensor, nn
 
-from s2hand.train.depthwise import replace_depthwise
+from s2hand.train.convolutions import quicken
 from s2hand.train.pretrained import backbone_weights
 from s2hand.train.rotations import axis_angle_to_matrix, matrix_to_axis_angle, six_d_to_matrix
 from s2hand.train.settings import EncoderSettings
@@ -33,6 +33,10 @@ HAND_LENGTH, FILL = 0.18, 0.6
 
 LARGEST_SCALE, LARGEST_DISTANCE = 2.0, 8.0
 """Factors that scale and distance can reach from where they start, up or down: always finite."""
+
+UPRIGHT = ((0.0, 1.0, 0.0), (1.0, 0.0, 0.0), (0.0, 0.0, -1.0))
+"""R with which training begins: fingers up (MANO's point along -x at rest), seen from the thumb's side, midway
+between palm and back. From the hand's rest, fingers to the left, the first turn costs thousands of samples."""
 
 _MEAN, _STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # ImageNet's, which the weights of timm expect
 
@@ -85,7 +89,7 @@ class Encoder(nn.Module):
         else:
             known = {key: value for key, value in weights.items() if not key.startswith("classifier.")}
             self.backbone.load_state_dict(known)
-        replace_depthwise(self.backbone)
+        quicken(self.backbone)
         self.six_d = settings.rotation == "six_d"
         self.pool = nn.AdaptiveAvgPool2d(settings.grid)
         self.squeeze = nn.Identity() if settings.grid == 1 else _squeeze(settings.grid)
@@ -147,13 +151,14 @@ def _start_shallow(backbone: nn.Module) -> None:
 
 
 def _start_small(layer: nn.Linear, six_d: bool) -> nn.Linear:
-    """Start near the mean hand: small weights, no bias but the one that makes the six numbers of R a rotation."""
+    """Start near the mean hand: small weights, no bias but R's, which begins as `UPRIGHT`."""
+    start = POSE + SHAPE + 1
     with torch.no_grad():
         layer.weight.mul_(0.1)
         layer.bias.zero_()
-        if six_d:
-            start = POSE + SHAPE + 1
-            layer.bias[start] = layer.bias[start + 4] = 1.0
+        turn = torch.tensor(UPRIGHT)
+        numbers = turn[:, :2].T.flatten() if six_d else matrix_to_axis_angle(turn.unsqueeze(0))[0]
+        layer.bias[start : start + len(numbers)] = numbers
     return layer
 
 

@@ -24,10 +24,11 @@ from s2hand.train.checkpoint import (
     write_weights,
 )
 from s2hand.train.data import TrainingData, epoch_order, generator
+from s2hand.train.gradients import NonFiniteLossError
 from s2hand.train.interrupt import deferred_interrupt
 from s2hand.train.mano import load_hand_model
 from s2hand.train.settings import TrainSettings
-from s2hand.train.trainer import NonFiniteLossError, Trainer, learning_rate
+from s2hand.train.trainer import Trainer, learning_rate
 
 log = logging.getLogger(__name__)
 

@@ -5,13 +5,11 @@ other; with `pa_` after Procrustes alignment, that is the best scale, rotation a
 prediction. As in the official script (lmb-freiburg/freihand, eval.py):
 
 - mean error = over keypoints and samples, in cm; PCK(t) = share of keypoints with error <= t, at 100
-thresholds
-  from 0 to 50 mm, both included; AUC = trapezoid under that curve / 50 mm;
+  thresholds from 0 to 50 mm, both included; AUC = trapezoid under that curve / 50 mm;
 - the alignment may mirror: a mirrored prediction fits perfectly. Vertices have their own, not that of the
-joints;
+  joints;
 - F-score at 5 and 15 mm = harmonic mean of the shares of vertices with one of the other mesh nearer than
-that,
-  mean over samples.
+  that, mean over samples.
 
 Metres in, NumPy arrays or torch tensors; everything is computed in float64.
 """

@@ -2,21 +2,18 @@
 
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
+
+from s2hand.datasets.settings import Settings
 
 
-class Section(BaseModel):
-    """Unknown keys are refused, values are not converted from other types, nothing changes later."""
-
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
-
-
-class EncoderSettings(Section):
+class EncoderSettings(Settings):
     """The network from image to geometry code (`train/encoder.py`)."""
 
-    pretrained: Literal["auto", "always", "never"] = "auto"
-    """ImageNet weights of the backbone: `auto` uses them where they are cached or can be downloaded, and says
-    so where not; `always` fails instead; `never` starts from scratch and never looks at the network."""
+    pretrained: Literal["auto", "always", "never", "hands"] = "auto"
+    """What the backbone starts from. ImageNet weights: `auto` uses them where they are cached or can be downloaded,
+    and says so where not; `always` fails instead. `hands`: the package's own, which has seen synthetic hands.
+    `never`: from scratch. The latter two never look at the network."""
     rotation: Literal["six_d", "axis_angle"] = "six_d"
     """What the last layer regresses for R: two columns of its matrix, which is continuous over all rotations,
     or R's three numbers themselves, as the paper."""
@@ -27,7 +24,7 @@ class EncoderSettings(Section):
     where in the image something is, from which a short training learns sooner."""
 
 
-class AugmentSettings(Section):
+class AugmentSettings(Settings):
     """Random changes of the training images (`train/augment.py`); K and keypoints move with them."""
 
     rotation_degrees: float = Field(default=180.0, ge=0.0, le=180.0)
@@ -40,7 +37,7 @@ class AugmentSettings(Section):
     """Strength of the changes of brightness, contrast, saturation and tint: factors up to 1 +- this."""
 
 
-class LossSettings(Section):
+class LossSettings(Settings):
     """Weights of the loss terms (`train/losses.py`); 0 switches a term off. Defaults: the authors' code."""
 
     E_loc: float = Field(default=1e-3, ge=0.0)
@@ -67,12 +64,16 @@ class LossSettings(Section):
         return self
 
 
-class TrainSettings(Section):
+class TrainSettings(Settings):
     """All of a training run (`train/loop.py`)."""
 
     epochs: int = Field(default=90, ge=1)
     batch_size: int = Field(default=64, ge=2)
     """Samples per step; an incomplete last batch of an epoch is left out."""
+    micro_batches: int = Field(default=1, ge=1)
+    """Parts of a batch that each CPU thread takes through the network on its own; a GPU takes the batch whole.
+    Threads that meet once per step are much quicker than threads that share every layer, above all where other work
+    uses the cores too. Batch statistics are those of a part. The result does not depend on how many cores there are."""
     learning_rate: float = Field(default=1e-3, gt=0.0)
     """Adam's step size after the warm-up."""
     schedule: Literal["step", "cosine"] = "step"

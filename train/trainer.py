@@ -4,22 +4,14 @@ import math
 from typing import Any
 
 import torch
-from torch import Tensor
 
 from s2hand.train.augment import Batch
 from s2hand.train.average import WeightAverage
+from s2hand.train.gradients import GradientEngine
 from s2hand.train.mano import HandModel
 from s2hand.train.model import HandNetwork
 from s2hand.train.objective import Objective
 from s2hand.train.settings import TrainSettings
-
-
-class NonFiniteLossError(ValueError):
-    """A loss term or gradient that is infinite or not a number: `term`, and the batch's `rows` concerned."""
-
-    def __init__(self, term: str, rows: Tensor) -> None:
-        super().__init__(f"{term} is not finite")
-        self.term, self.rows = term, rows
 
 
 def learning_rate(settings: TrainSettings, step: int, steps_per_epoch: int) -> float:
@@ -42,7 +34,9 @@ class Trainer:
             torch.manual_seed(settings.seed)
             network = HandNetwork(settings.encoder, hand)
         self.network = network.to(device=device, memory_format=torch.channels_last).train()  # type: ignore[call-overload]
-        self.objective = Objective(settings.loss, self.network.hand)
+        objective = Objective(settings.loss, self.network.hand)
+        parts = settings.micro_batches if device.type == "cpu" else 1
+        self.engine = GradientEngine(self.network, objective, parts, settings.precision == "bfloat16")
         self.optimizer = torch.optim.Adam(self.network.parameters(), settings.learning_rate, fused=True)
         self.average = WeightAverage(self.network, settings.weight_average)
 
@@ -53,24 +47,12 @@ class Trainer:
         """
         for group in self.optimizer.param_groups:
             group["lr"] = rate
-        half = self.settings.precision == "bfloat16"
-        with torch.autocast(self.device.type, torch.bfloat16, enabled=half):
-            hands = self.network(batch.images, batch.K)
-        terms = self.objective.terms(hands, batch)
-        loss = self.objective.total(terms)
-        names = [*terms, "loss"]
-        values = torch.stack([*(term.mean() for term in terms.values()), loss]).tolist()
-        for name, value in zip(names, values, strict=True):
-            if not math.isfinite(value):
-                raise NonFiniteLossError(name, _culprits(terms.get(name), batch))
-        self.optimizer.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]
-        gradients = [p.grad for p in self.network.parameters() if p.grad is not None]
-        if not math.isfinite(float(torch.nn.utils.get_total_norm(gradients))):
-            raise NonFiniteLossError("the gradient", batch.rows)
+        result = self.engine.compute(batch)
+        for parameter, gradient in zip(self.network.parameters(), result.gradients, strict=True):
+            parameter.grad = gradient
         self.optimizer.step()
         self.average.update()
-        return dict(zip(names, values, strict=True))
+        return result.values
 
     def state_dict(self) -> dict[str, Any]:
         """All that a later step depends on."""
@@ -82,10 +64,3 @@ class Trainer:
         self.network.load_state_dict(state["network"])
         self.optimizer.load_state_dict(state["optimizer"])
         self.average.load_state_dict(state["average"])
-
-
-def _culprits(term: Tensor | None, batch: Batch) -> Tensor:
-    """The rows of the samples whose term is not finite."""
-    if term is None:
-        return batch.rows
-    return batch.rows[~term.detach().isfinite().cpu()]

@@ -40,7 +40,9 @@ class Engine:
         self._samples = samples
         self._pool = pool
         # A replica shares the parameters but keeps its own running statistics; those of the first one count.
-        self._replicas = [network, *(_replica(network) for _ in range(settings.micro_batches - 1))]
+        shared = {id(parameter): parameter for parameter in network.parameters()}
+        copies = (copy.deepcopy(network, dict(shared)) for _ in range(settings.micro_batches - 1))
+        self._replicas = [network, *copies]
         self._parameters = list(network.parameters())
 
     def step(self, number: int) -> StepResult:
@@ -90,14 +92,6 @@ def to_input(images: NDArray[np.uint8]) -> Tensor:  # [B, S, S, 3] -> [B, 3, S, 
 @lru_cache(maxsize=4)
 def _order(seed: int, epoch: int, count: int) -> NDArray[np.int64]:
     return np.random.default_rng([seed, _ORDER, epoch]).permutation(count)
-
-
-def _replica(network: SlimNet) -> SlimNet:
-    twin = copy.deepcopy(network)
-    for theirs, ours in zip(network.modules(), twin.modules(), strict=True):
-        for name, parameter in theirs.named_parameters(recurse=False):
-            setattr(ours, name, parameter)
-    return twin
 
 
 def worker_pool(workers: int) -> ThreadPoolExecutor:

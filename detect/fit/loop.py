@@ -14,11 +14,11 @@ from torch import Tensor
 from s2hand.datasets.files import DataError
 from s2hand.detect.fit.average import Average
 from s2hand.detect.fit.engine import Engine, worker_pool
+from s2hand.detect.fit.labelled import Source
 from s2hand.detect.fit.measure import calibrate, measure, summarize
 from s2hand.detect.fit.run_folder import Provenance, RunFolder
 from s2hand.detect.fit.samples import Samples, load_samples
 from s2hand.detect.fit.settings import FitSettings
-from s2hand.detect.fit.sources import Source
 from s2hand.detect.slim import SlimNet, build_slim, load_stored
 from s2hand.detect.slim_estimator import read_slim
 

@@ -18,7 +18,7 @@ from s2hand.datasets.cameras import OUTSIDE, crop_image, square_box, to_crop
 from s2hand.datasets.files import DataError, digest, read_json, sha256_bytes, write_json
 from s2hand.datasets.records import Split
 from s2hand.datasets.skeleton import JOINT_COUNT
-from s2hand.detect.fit.sources import Labelled, Source
+from s2hand.detect.fit.labelled import Labelled, Source
 from s2hand.detect.slim import INPUT_SIZE
 
 Progress = Callable[[int, int], None]

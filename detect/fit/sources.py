@@ -1,16 +1,10 @@
-"""Where labelled photographs of hands come from: data sets with 3D joints and cameras, or packs with 2D keypoints.
-
-Both give the same: a photograph of a right hand and where its joints are in it.
-"""
+"""Where labelled photographs of hands come from: data sets with 3D joints and cameras, packs, labels in JSON."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Protocol
 
 import numpy as np
-from numpy.typing import NDArray
 
 from s2hand.datasets.cameras import mirror_image, mirror_points_px, project
 from s2hand.datasets.files import DataError
@@ -18,39 +12,13 @@ from s2hand.datasets.freihand import FreiHand
 from s2hand.datasets.images import read_image
 from s2hand.datasets.packs import Pack
 from s2hand.datasets.records import SPLITS, Dataset, Record, Split
-from s2hand.datasets.skeleton import JOINT_COUNT
+from s2hand.detect.fit.labelled import Labelled, Source
+from s2hand.detect.fit.labels_json import FILE, LabelsSource
 
 MIN_CONFIDENCE = 0.5
 """A detected keypoint serves as a label from this confidence on."""
 
 _PACKS: dict[Split, str] = {"training": "train.h5", "evaluation": "eval.h5"}
-
-
-@dataclass(frozen=True, eq=False)
-class Labelled:
-    """A photograph of a right hand, or of a left one mirrored, and its joints."""
-
-    image: NDArray[np.uint8]  # [H, W, 3] RGB
-    points: NDArray[np.floating]  # [21, 2] pixels; NaN where unknown
-    mask: NDArray[np.bool_] | None = None  # [H, W] the hand's pixels
-
-    def __post_init__(self) -> None:
-        if self.points.shape != (JOINT_COUNT, 2):
-            raise ValueError(f"points: expected {(JOINT_COUNT, 2)}, found {self.points.shape}")
-
-
-class Source(Protocol):
-    """Labelled photographs in two splits."""
-
-    @property
-    def name(self) -> str:
-        """A short name for reports."""
-
-    def photographs(self, split: Split) -> Sequence[object]:
-        """Return a JSON-able description per photograph, which changes when the photograph does."""
-
-    def read(self, split: Split, index: int) -> Labelled:
-        """Read one photograph; called from several threads."""
 
 
 class RecordSource:
@@ -105,14 +73,16 @@ class PackSource:
 
 
 def open_source(path: Path) -> Source:
-    """Return the photographs in a folder: FreiHAND's layout, or `train.h5` and `eval.h5`."""
+    """Return the photographs in a folder: FreiHAND's layout, `train.h5` and `eval.h5`, or `labels.json` and images."""
     if all((path / name).is_file() for name in _PACKS.values()):
         return PackSource(path)
     if (path / "training_K.json").is_file():
         return RecordSource(FreiHand(path))
+    if (path / FILE).is_file():
+        return LabelsSource(path)
     raise DataError(
-        f"{path}: expected a data set in FreiHAND's layout (training_K.json, ...) or packs (train.h5, eval.h5), "
-        "found neither"
+        f"{path}: expected a data set in FreiHAND's layout (training_K.json, ...), packs (train.h5, eval.h5) or "
+        f"photographs with {FILE}, found none of them"
     )
 
 

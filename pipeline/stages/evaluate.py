@@ -21,11 +21,13 @@ def run() -> None:
     params = load_params()
     with Pack(EVAL_PACK) as pack:
         with show_progress("reconstruct") as report:
-            predicted = predict(MODEL, pack, params.hand_model, params.evaluate.batch_size, report)
+            predicted = predict(
+                MODEL, pack, params.hand_model, params.evaluate.batch_size, report, params.evaluate.device
+            )
         rows, names = pack.rows(range(len(pack))), pack.names()
     measure = measure_agreement if rows.joints_cam is None else measure_truth
     measured = measure(rows, predicted.joints_cam, predicted.vertices_cam, predicted.joints_px)
-    write_predictions(PREDICTIONS, names, rows, predicted.joints_cam, predicted.vertices_cam, predicted.joints_px)
+    write_predictions(PREDICTIONS, names, rows, predicted)
     METRICS.parent.mkdir(parents=True, exist_ok=True)
     _write_curves(measured)
     index: dict[str, Any] = read_json(PREPARED / INDEX)

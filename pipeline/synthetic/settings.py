@@ -2,18 +2,18 @@
 
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field, Strict, model_validator
+from pydantic import Field, Strict, model_validator
+
+from s2hand.datasets.settings import Settings
 
 MIN_IMAGE_SIZE, MAX_IMAGE_SIZE = 32, 1024
 
 
-class SyntheticSettings(BaseModel):
+class SyntheticSettings(Settings):
     """Settings of one synthetic data set; checked on creation; unknown keys and other types are refused.
 
     The pictures depend on every field except `workers` and on nothing else: the same settings write the same files.
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
     train: Annotated[int, Field(ge=0, description="training hands; each is written in `versions` photographs")] = 2000
     evaluation: Annotated[int, Field(ge=0, description="evaluation hands, one photograph each")] = 400

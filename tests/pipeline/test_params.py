@@ -40,6 +40,7 @@ def test_the_shipped_parameters_are_valid() -> None:
         ("data", "source", "frei", "data.source: Input should be 'synthetic', 'freihand' or 'folder', found 'frei'"),
         ("detect", "hand", "left", "detect.hand: set data.folder.hand instead"),
         ("train", "seed", 4, "train.seed: set seed instead"),
+        ("detect", "weights", "slim", "detect.weights: expected the path of a file"),
     ],
 )
 def test_a_wrong_key_is_named(
@@ -50,6 +51,11 @@ def test_a_wrong_key_is_named(
         load(values, tmp_path)
     assert message in str(caught.value)
     assert str(tmp_path / "params.yaml") in str(caught.value)
+
+
+def test_the_open_hand_is_given_by_its_path(values: dict[str, Any], tmp_path: Path) -> None:
+    with pytest.raises(ParamsError, match=r"hand_model: .* write train/assets/open_hand\.npz"):
+        load(values | {"hand_model": "open"}, tmp_path)
 
 
 def test_a_misspelt_section_inside_a_section_is_named(values: dict[str, Any], tmp_path: Path) -> None:

@@ -1,19 +1,18 @@
 """The quick depthwise convolution against torch's own, values and gradients."""
 
 import pytest
-import timm
 import torch
 import torch.nn.functional as F
 from torch import nn
 
-from s2hand.train.depthwise import DepthwiseConv2d, replace_depthwise
+from s2hand.train.convolutions import quicken
 
 
 def twins(channels, size, stride):
     """A network of one depthwise convolution, and the same with the quick one."""
     plain = nn.Sequential(nn.Conv2d(channels, channels, size, stride, size // 2, groups=channels, bias=False))
     quick = nn.Sequential(plain[0])
-    assert replace_depthwise(quick) == 1
+    assert quicken(quick) == {"depthwise": 1, "pointwise": 0}
     return plain, quick
 
 
@@ -61,27 +60,3 @@ def test_input_that_needs_no_gradient():
     _, quick = twins(4, 5, 2)
     quick(torch.randn(2, 4, 9, 9)).sum().backward()
     assert quick[0].weight.grad is not None
-
-
-def test_efficientnet_keeps_its_parameters():
-    network = timm.create_model("efficientnet_b0", pretrained=False, num_classes=0)
-    before = {name: id(parameter) for name, parameter in network.named_parameters()}
-    assert replace_depthwise(network) == 16
-    assert {name: id(parameter) for name, parameter in network.named_parameters()} == before
-    assert sum(isinstance(module, DepthwiseConv2d) for module in network.modules()) == 16
-    assert replace_depthwise(network) == 0
-
-
-@pytest.mark.parametrize(
-    "module",
-    [
-        nn.Conv2d(4, 4, 3, padding=1),
-        nn.Conv2d(4, 4, 3, padding=1, groups=4),
-        nn.Conv2d(4, 8, 3, padding=1, groups=4, bias=False),
-        nn.Conv2d(4, 4, 3, padding=0, groups=4, bias=False),
-        nn.Conv2d(4, 4, 3, padding=2, dilation=2, groups=4, bias=False),
-        nn.Conv2d(4, 4, (3, 5), padding=(1, 2), groups=4, bias=False),
-    ],
-)
-def test_other_convolutions_are_left_alone(module):
-    assert replace_depthwise(nn.Sequential(module)) == 0

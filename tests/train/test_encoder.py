@@ -4,6 +4,7 @@ import dataclasses
 
 import pytest
 import torch
+from safetensors.torch import save_file
 from timm.models._efficientnet_blocks import InvertedResidual
 
 from s2hand.train import pretrained
@@ -130,8 +131,6 @@ def test_always_fails_without_weights(nowhere):
 
 
 def test_cached_weights_are_used(monkeypatch, tmp_path):
-    from safetensors.torch import save_file
-
     weights = {key: value.contiguous() for key, value in encoder().backbone.state_dict().items()}
     weights["conv_stem.weight"] = torch.full_like(weights["conv_stem.weight"], 7)
     weights["classifier.weight"] = torch.zeros(1000, 1280)
@@ -139,3 +138,12 @@ def test_cached_weights_are_used(monkeypatch, tmp_path):
     monkeypatch.setattr(pretrained, "_cached", lambda: tmp_path / "model.safetensors")
     network = Encoder(EncoderSettings(pretrained="auto"), ANCHOR)
     assert (network.backbone.conv_stem.weight == 7).all()
+
+
+def test_a_backbone_is_kept_of_a_trained_network_only(tmp_path):
+    with pytest.raises(ValueError, match=r"not a readable weights file .*; train first"):
+        pretrained.save_backbone(tmp_path / "weights.safetensors", tmp_path / "out.safetensors")
+    save_file({"something": torch.zeros(1)}, tmp_path / "weights.safetensors")
+    with pytest.raises(ValueError, match=r"expected a trained network .* found none"):
+        pretrained.save_backbone(tmp_path / "weights.safetensors", tmp_path / "out.safetensors")
+    assert not (tmp_path / "out.safetensors").exists()

@@ -11,9 +11,10 @@ import pytest
 import torch
 
 from s2hand.train.checkpoint import HISTORY, STATE, WEIGHTS, read_checkpoint
+from s2hand.train.gradients import NonFiniteLossError
 from s2hand.train.loop import pick_device, train
 from s2hand.train.settings import AugmentSettings, EncoderSettings, LossSettings, TrainSettings
-from s2hand.train.trainer import NonFiniteLossError, Trainer, learning_rate
+from s2hand.train.trainer import Trainer, learning_rate
 
 STILL = AugmentSettings(rotation_degrees=0.0, scale=1.0, shift=0.0, colour=0.0)
 
@@ -74,6 +75,12 @@ def test_two_runs_are_the_same_to_the_bit(whole, tiny_pack, tmp_path):
     train(settings(), tiny_pack, tmp_path)
     assert torch.equal(torch.random.get_rng_state(), before)
     assert_same_weights(whole, tmp_path)
+
+
+def test_parts_by_threads_are_the_same_to_the_bit_too(tiny_pack, tmp_path):
+    for name in ("one", "two"):
+        train(settings(epochs=1, micro_batches=2), tiny_pack, tmp_path / name)
+    assert_same_weights(tmp_path / "one", tmp_path / "two")
 
 
 class KillError(Exception):

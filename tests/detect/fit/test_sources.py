@@ -1,4 +1,5 @@
 import dataclasses
+import json
 
 import cv2
 import numpy as np
@@ -78,5 +79,54 @@ def test_unsure_keypoints_of_a_pack_are_unknown(tmp_path):
 
 
 def test_a_folder_of_something_else_is_refused(tmp_path):
-    with pytest.raises(ValueError, match="found neither"):
+    with pytest.raises(ValueError, match="found none of them"):
+        open_source(tmp_path)
+
+
+def write_labels(folder, entries):
+    for image in entries:
+        path = folder / image
+        path.parent.mkdir(exist_ok=True)
+        cv2.imwrite(str(path), np.random.default_rng(0).integers(0, 255, (40, 60, 3), np.uint8))
+    (folder / "labels.json").write_text(json.dumps(entries))
+
+
+def test_labels_beside_photographs(tmp_path):
+    uv = [[10.0 + joint, 5.0] for joint in range(21)]
+    entries = {f"images/{n}.png": {"hand": "left" if n % 2 else "right", "uv": uv, "source": "x"} for n in range(8)}
+    entries["images/0.png"]["uv"] = [None, *uv[1:]]
+    write_labels(tmp_path, entries)
+    source = open_source(tmp_path)
+    found = {}
+    for split in ("training", "evaluation"):
+        for index, (name, *_) in enumerate(source.photographs(split)):
+            found[name] = source.read(split, index)
+    assert found.keys() == entries.keys()
+    assert source.photographs("evaluation")
+    assert np.isnan(found["images/0.png"].points[0]).all()
+    np.testing.assert_array_equal(found["images/2.png"].points, uv)
+    np.testing.assert_array_equal(found["images/1.png"].points[:, 0], 60 - np.array(uv)[:, 0])
+    np.testing.assert_array_equal(found["images/1.png"].image, found["images/2.png"].image[:, ::-1])
+
+
+@pytest.mark.parametrize(
+    ("entry", "message"),
+    [
+        ({"hand": "right"}, "the key uv"),
+        ({"uv": [[1, 2]] * 20}, "21 pairs"),
+        ({"uv": [[1, "a"]] * 21}, "21 pairs"),
+        ({"uv": 3}, "21 pairs"),
+        ({"uv": [[1, 2]] * 21, "hand": "both"}, "hand: expected right or left"),
+    ],
+)
+def test_wrong_labels_are_named(tmp_path, entry, message):
+    write_labels(tmp_path, {"images/7.png": entry})
+    with pytest.raises(ValueError, match=f"labels.json: images/7.png: .*{message}|7.png: {message}"):
+        open_source(tmp_path)
+
+
+def test_labels_of_missing_photographs_are_named(tmp_path):
+    write_labels(tmp_path, {"images/7.png": {"uv": [[1, 2]] * 21}})
+    (tmp_path / "images/7.png").unlink()
+    with pytest.raises(ValueError, match=r"1 of 1 images are missing, the first images/7.png"):
         open_source(tmp_path)
