@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
+import typer
 from numpy.typing import NDArray
 
 from s2hand.datasets import cameras
@@ -12,7 +13,7 @@ from s2hand.datasets.files import DataError, sha256_file, source_digest
 from s2hand.datasets.images import read_image
 from s2hand.datasets.keypoints import KeypointArrays, read_failures, read_keypoints, to_arrays
 from s2hand.datasets.manifest import MANIFEST
-from s2hand.datasets.packs import Sample, write_pack
+from s2hand.datasets.packs import Pack, Sample, write_pack
 from s2hand.datasets.records import SPLITS, Record, Split
 from s2hand.datasets.skeleton import JOINT_COUNT
 from s2hand.detect.console import Report, show_progress
@@ -42,6 +43,16 @@ def run() -> None:
                     "code": source_digest("s2hand.datasets", "s2hand.pipeline.stages"),
                 },
             )
+        _say_what_is_left(split, len(dataset.records(split)))
+
+
+def _say_what_is_left(split: Split, images: int) -> None:
+    """Print how many of the split's `images` became samples, and why the others did not."""
+    unreadable = len(read_failures(KEYPOINTS / split))
+    with Pack(PATHS[split]) as pack:
+        samples = len(pack)
+    left_out = f"{unreadable} unreadable, {images - unreadable - samples} below pack.min_confidence"
+    typer.echo(f"{PATHS[split]}: {samples} hands; left out: {left_out}", err=True)
 
 
 def _samples(

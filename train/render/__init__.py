@@ -3,6 +3,7 @@
     render             a coloured mesh to rgb, silhouette and depth
     rasterize.py       which face a pixel shows, and where on it (torch); reference.py is its readable twin
     kernels.py         the same for NumPy, without torch
+    edges.py, edge_kernels.py    the gradient of silhouettes and occlusions
     surface.py         the points of the mesh that pixels see, and values of the vertices read there
     camera.py, shading.py, image.py    projection, light, and all of it together
 
@@ -35,8 +36,9 @@ def render(
     background: one colour, or images [B or 1, 3, H, W]. supersampling: each pixel is the mean of this number
     squared of samples; its depth is that of the covered ones.
 
-    Gradients: of rgb with respect to colours, lights, vertices and K (light, and what slides inside a face);
-    of depth with respect to vertices and K. The silhouette is piecewise constant in them and has none.
+    Gradients: of rgb with respect to colours, lights, background, vertices and K; of the silhouette and the
+    depth with respect to vertices and K. Those of rgb and silhouette include what moves at silhouettes and where
+    one part hides another; that of depth is only what is inside the faces.
     Meshes behind the camera or outside the image, and vertices that are not numbers, leave background.
 
     Raises ValueError if a shape is wrong or a face names a vertex that does not exist.

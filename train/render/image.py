@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from s2hand.train.render.camera import project
+from s2hand.train.render.edges import move_edges
 from s2hand.train.render.rasterize import rasterize
 from s2hand.train.render.shading import Lights, shade, vertex_normals
 from s2hand.train.render.surface import Surface, interpolate, locate
@@ -35,8 +36,8 @@ def render_mesh(
 ) -> RenderedImage:
     """Render; `s2hand.train.render.render` says how.
 
-    Which face a sample shows is decided first, and has no gradient; where on the face, how deep and in what
-    colour is plain autograd.
+    Which face a sample shows is decided first; where on the face, how deep and in what colour is plain
+    autograd. The gradient of that decision, at the edges of what is seen, is `move_edges`.
     """
     if colors.shape != vertices.shape:
         raise ValueError(f"colors: expected {list(vertices.shape)}, found {list(colors.shape)}")
@@ -46,29 +47,34 @@ def render_mesh(
         raise ValueError(f"supersampling: expected 1, 2, ..., found {supersampling}")
     usable = (vertices.abs() < FARTHEST).all(-1, keepdim=True)
     vertices = torch.where(usable, vertices, 0.0)
-    vertices_px = project(vertices, K) * vertices.new_tensor((supersampling, supersampling, 1))
+    vertices_px = project(vertices, K)
+    finer_px = vertices_px * vertices.new_tensor((supersampling, supersampling, 1))
     height, width = (length * supersampling for length in image_size)
-    face_index = rasterize(vertices_px.detach(), faces, (height, width)).face_index
-    surface = locate(vertices_px, faces, face_index)
+    face_index = rasterize(finer_px.detach(), faces, (height, width)).face_index
+    surface = locate(finer_px, faces, face_index)
     normals, light = vertex_normals(vertices, faces), Lights.from_code(lights)
     # Looking into the mesh, at an open wrist, one sees the other side of its skin: the normal turns round.
-    rgb = interpolate(shade(colors, normals, light), shade(colors, -normals, light), surface)
-    return _pool(rgb, surface, (len(vertices), height, width), background, supersampling)
+    front, back = shade(colors, normals, light), shade(colors, -normals, light)
+    behind = torch.as_tensor(background, dtype=vertices.dtype, device=vertices.device)
+    size = (len(vertices), height, width)
+    image = _pool(interpolate(front, back, surface), surface, size, behind, supersampling)
+    if not (torch.is_grad_enabled() and vertices_px.requires_grad):
+        return image
+    rgb, silhouette = move_edges(image.rgb, image.silhouette, vertices_px, faces, front, back, behind)
+    return RenderedImage(rgb, silhouette, image.depth)
 
 
 def _pool(
     rgb: Tensor,  # [3, P] of the samples
     surface: Surface,
     size: tuple[int, int, int],  # B, H, W in samples
-    background: tuple[float, float, float] | Tensor,
+    background: Tensor,  # [3], or [B or 1, 3, h, w]
     factor: int,
 ) -> RenderedImage:
     """Average the samples of each pixel, those that no face covers being background."""
     sums = surface.pool(torch.cat((rgb, surface.depth[None])), size, factor)
     count = surface.pool(torch.ones_like(rgb[:1]), size, factor)[0]
     share = count / factor**2
-    behind = torch.as_tensor(background, dtype=rgb.dtype, device=rgb.device)
-    if behind.ndim == 1:
-        behind = behind[:, None, None]
+    behind = background[:, None, None] if background.ndim == 1 else background
     mixed = sums[:3].transpose(0, 1) / factor**2 + behind * (1 - share[:, None])
     return RenderedImage(mixed, share, sums[3] / count.clamp(min=1))

@@ -216,10 +216,15 @@ def run_in_bands(work: Callable[[int, int, int], None], batch: int, height: int,
     bands = max(1, min(height, math.ceil(threads / max(batch, 1))))
     edges = [height * band // bands for band in range(bands + 1)]
     tasks = [(item, low, high) for item in range(batch) for low, high in itertools.pairwise(edges)]
-    if threads == 1 or len(tasks) < 2:
-        for task in tasks:
-            work(*task)
+    run_tasks(lambda number: work(*tasks[number]), len(tasks), threads)
+
+
+def run_tasks(work: Callable[[int], None], count: int, threads: int | None = None) -> None:
+    """Call work(0) to work(count - 1) on some threads, which end before the call does."""
+    threads = min(threads or os.cpu_count() or 1, count)
+    if threads < 2:
+        for number in range(count):
+            work(number)
         return
-    with ThreadPoolExecutor(min(threads, len(tasks))) as pool:
-        for future in [pool.submit(work, *task) for task in tasks]:
-            future.result()
+    with ThreadPoolExecutor(threads) as pool:
+        list(pool.map(work, range(count)))

@@ -1,0 +1,57 @@
+"""The gradient of what an image shows at its edges: see `edge_kernels`, which computes it."""
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from s2hand.train.render.edge_kernels import edge_gradients
+
+
+class _MovingEdges(torch.autograd.Function):
+    """Hands an image on unchanged; its gradient also moves the silhouettes of the mesh that it shows."""
+
+    @staticmethod
+    def forward(
+        ctx: Any,
+        rgb: Tensor,
+        silhouette: Tensor,
+        vertices_px: Tensor,
+        faces: Tensor,
+        front: Tensor,
+        back: Tensor,
+        background: Tensor,
+    ) -> tuple[Tensor, Tensor]:
+        ctx.save_for_backward(vertices_px, faces, front, back, background)
+        return rgb.view_as(rgb), silhouette.view_as(silhouette)
+
+    @staticmethod
+    def backward(ctx: Any, *slopes: Tensor) -> tuple[Tensor | None, ...]:
+        rgb_slopes, silhouette_slopes = slopes
+        pull = None
+        if ctx.needs_input_grad[2]:
+            vertices_px, *scene = ctx.saved_tensors
+            both = torch.cat([rgb_slopes, silhouette_slopes.unsqueeze(1)], dim=1)
+            arrays = [tensor.detach().cpu().numpy() for tensor in (vertices_px, *scene, both)]
+            moved = edge_gradients(*arrays[:6], threads=torch.get_num_threads())
+            pull = torch.zeros_like(vertices_px)
+            pull[..., :2] = torch.from_numpy(moved).to(pull)
+        return rgb_slopes, silhouette_slopes, pull, None, None, None, None
+
+
+def move_edges(
+    rgb: Tensor,  # [B, 3, H, W]
+    silhouette: Tensor,  # [B, H, W]
+    vertices_px: Tensor,  # [B, V, 3] u, v pixels of that image, z metres
+    faces: Tensor,  # [F, 3]
+    front: Tensor,  # [B, V, 3] lit colours of the vertices, seen from the front
+    back: Tensor,  # [B, V, 3] the same, seen from behind
+    background: Tensor,  # [3], or [B or 1, 3, H, W]
+) -> tuple[Tensor, Tensor]:
+    """The same image, whose gradient at u, v of the vertices now includes that of silhouettes and occlusions.
+
+    Colours and background are constants here: their own gradients flow through the image itself.
+    """
+    behind = background.reshape(1, -1, 1, 1) if background.ndim == 1 else background
+    result: tuple[Tensor, Tensor] = _MovingEdges.apply(rgb, silhouette, vertices_px, faces, front, back, behind)
+    return result
