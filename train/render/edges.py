@@ -32,8 +32,10 @@ class _MovingEdges(torch.autograd.Function):
         if ctx.needs_input_grad[2]:
             vertices_px, *scene = ctx.saved_tensors
             both = torch.cat([rgb_slopes, silhouette_slopes.unsqueeze(1)], dim=1)
-            arrays = [tensor.detach().cpu().numpy() for tensor in (vertices_px, *scene, both)]
-            moved = edge_gradients(*arrays[:6], threads=torch.get_num_threads())
+            mesh, faces, front, back, behind, pixels = (
+                tensor.detach().cpu().numpy() for tensor in (vertices_px, *scene, both)
+            )
+            moved = edge_gradients(mesh, faces, front, back, behind, pixels, torch.get_num_threads())
             pull = torch.zeros_like(vertices_px)
             pull[..., :2] = torch.from_numpy(moved).to(pull)
         return rgb_slopes, silhouette_slopes, pull, None, None, None, None
