@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: repro test lint types unit format slim-weights encoder-weights open-hand clean
+.PHONY: repro test lint types unit format slim-weights open-hand clean
 
 repro: .venv/installed
 	dvc repro
@@ -25,7 +25,7 @@ format: .venv/installed
 	ruff format .
 	ruff check --fix .
 
-# The files that the package ships are made by these three; docs/assets.md says more.
+# The files that the package ships are made by these two; docs/assets.md says more.
 open-hand: .venv/installed
 	python -m s2hand.train.openhand --out train/assets/open_hand.npz
 
@@ -37,12 +37,6 @@ slim-weights: .venv/installed
 	s2hand synthetic --out data/slim-3 --train 10000 --versions 2 --evaluation 600 --size 128 --difficulty 0.5 --seed 3
 	detect fit --data data/slim-3 --preset presets/slim-3.yaml --out outputs/slim-3 --start outputs/slim-2/slim.safetensors
 	cp outputs/slim-3/slim.safetensors detect/assets/slim.safetensors
-
-encoder-weights: .venv/installed
-	mkdir -p build/encoder
-	cp presets/encoder.yaml build/encoder/params.yaml
-	cd build/encoder && for stage in prepare detect pack train; do s2hand stage $$stage || exit 1; done
-	s2hand backbone --model build/encoder/outputs/model
 
 .venv/installed: pyproject.toml setup.py constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \

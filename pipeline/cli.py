@@ -81,19 +81,6 @@ def synthetic(
             make_dataset(settings, out, report)
 
 
-@app.command()
-def backbone(
-    model: Annotated[Path, typer.Option(help="Folder of a trained network.")] = Path("outputs/model"),
-    out: Annotated[Path, typer.Option(help="File to write.")] = Path("train/assets/encoder.safetensors"),
-) -> None:
-    """Keep the backbone of a trained network, for `train.encoder.pretrained: hands` to start from."""
-    with user_errors(AFTER_INTERRUPT):
-        from s2hand.train.checkpoint import WEIGHTS
-        from s2hand.train.pretrained import save_backbone
-
-        save_backbone(model / WEIGHTS, out)
-
-
 def main() -> None:
     """Run the command `s2hand`."""
     app()

@@ -18,8 +18,10 @@ from dataclasses import dataclass
 import timm
 import torch
 from timm.models._efficientnet_blocks import DepthwiseSeparableConv, InvertedResidual, SqueezeExcite
+from timm.models.efficientnet import EfficientNet
 from torch import Tensor, nn
 
+from s2hand.datasets.skeleton import JOINT_COUNT
 from s2hand.train.convolutions import quicken
 from s2hand.train.pretrained import backbone_weights
 from s2hand.train.rotations import axis_angle_to_matrix, matrix_to_axis_angle, six_d_to_matrix
@@ -65,6 +67,14 @@ class GeometryCode:
 
 
 @dataclass(frozen=True)
+class Encoded:
+    """What the encoder says of B crops."""
+
+    code: GeometryCode
+    points_px: Tensor | None  # [B, 21, 2] pixels of the crop: where it sees the joints, if it was asked to point
+
+
+@dataclass(frozen=True)
 class Anchor:
     """Two points of the hand model at rest, metres: the wrist, about which R turns, and the middle knuckle."""
 
@@ -94,6 +104,8 @@ class Encoder(nn.Module):
         self.pool = nn.AdaptiveAvgPool2d(settings.grid)
         self.squeeze = nn.Identity() if settings.grid == 1 else _squeeze(settings.grid)
         width = FEATURES if settings.grid == 1 else SQUEEZED * settings.grid**2
+        self.points = JointPoints() if settings.points else None
+        width += 2 * JOINT_COUNT if settings.points else 0
         self.hidden: nn.Module = nn.Identity()
         if settings.hidden:
             self.hidden = nn.Sequential(nn.Linear(width, settings.hidden), nn.SiLU())
@@ -106,12 +118,16 @@ class Encoder(nn.Module):
         self.register_buffer("wrist", anchor.wrist.clone(), persistent=False)
         self.register_buffer("knuckle", anchor.knuckle.clone(), persistent=False)
 
-    def forward(self, images: Tensor, K: Tensor) -> GeometryCode:
+    def forward(self, images: Tensor, K: Tensor) -> Encoded:
         """Encode crops: images [B, 3, S, S] RGB in [0, 1], K [B, 3, 3] of the crops in pixels."""
-        features = self.backbone((images - self.mean) / self.std)
-        numbers = self.head(self.hidden(self.squeeze(self.pool(features)).flatten(1)))
+        maps = backbone_features(self.backbone, (images - self.mean) / self.std)
+        features, points, size = self.squeeze(self.pool(maps[-1])).flatten(1), None, images.shape[-1]
+        if self.points is not None:
+            places = self.points(*maps)
+            features, points = torch.cat([features, places.flatten(1)], dim=1), (places + 1) * (size / 2)
+        numbers = self.head(self.hidden(features))
         with torch.autocast(images.device.type, enabled=False):
-            return self._code(numbers.float(), K, images.shape[-1])
+            return Encoded(self._code(numbers.float(), K, size), points)
 
     def _code(self, numbers: Tensor, K: Tensor, size: int) -> GeometryCode:
         pose, shape, log_scale, turn, place = torch.split(numbers, list(self.widths), dim=1)
@@ -122,6 +138,47 @@ class Encoder(nn.Module):
         arm = scale * (rotation @ (self.knuckle - self.wrist) + self.wrist)
         return GeometryCode(pose, shape, scale, rotation, target - arm)
 
+
+def backbone_features(backbone: EfficientNet, images: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """The features of EfficientNet-B0 at a 4th, an 8th, a 16th and a 32nd of the images' size."""
+    x, maps = backbone.bn1(backbone.conv_stem(images)), []
+    for block in backbone.blocks:
+        x = block(x)
+        maps.append(x)
+    return maps[1], maps[2], maps[4], backbone.bn2(backbone.conv_head(x))
+
+
+class JointPoints(nn.Module):
+    """The backbone's features to the places of the 21 joints in the image, by integral regression.
+
+    Expected places under a softmax over the cells of a map per joint (Sun et al., "Integral Human Pose
+    Regression", 2018).
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.levels = nn.ModuleList(_normed(channels, POINT_WIDTH, 1) for channels in (24, 40, 112, FEATURES))
+        self.mix = nn.Sequential(nn.SiLU(), _normed(POINT_WIDTH, POINT_WIDTH, 3), nn.SiLU())
+        self.maps = nn.Conv2d(POINT_WIDTH, JOINT_COUNT, 1)
+
+    def forward(self, *features: Tensor) -> Tensor:
+        """Features [B, C, h, w], the largest first, to x, y of the joints [B, 21, 2], -1 to 1 across the image."""
+        height, width = features[0].shape[-2:]
+        total = self.levels[0](features[0])
+        for level, coarse in zip(list(self.levels)[1:], features[1:], strict=True):
+            total = total + nn.functional.interpolate(level(coarse), (height, width), mode="nearest")
+        logits = self.maps(self.mix(total)).flatten(2).float()
+        share = logits.softmax(-1).view(len(total), JOINT_COUNT, height, width)
+        x, y = (torch.linspace(-1, 1, size, device=share.device) for size in (width, height))
+        return torch.stack([(share.sum(2) * x).sum(-1), (share.sum(3) * y).sum(-1)], dim=-1)
+
+
+def _normed(inputs: int, outputs: int, size: int) -> nn.Module:
+    return nn.Sequential(nn.Conv2d(inputs, outputs, size, padding=size // 2, bias=False), nn.BatchNorm2d(outputs))
+
+
+POINT_WIDTH = 48
+"""Channels of the features from which joints are pointed at."""
 
 SQUEEZED = 128
 """Channels of the deep features that are pooled to more than one cell."""

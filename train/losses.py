@@ -51,6 +51,11 @@ def E_loc(
     return confidence * F.smooth_l1_loss(projected, target, beta=CORNER_PX, reduction="none").sum(-1)
 
 
+def E_2d(detected: Tensor, pointed: Tensor, confidence: Tensor) -> Tensor:  # [B, 21]
+    """Joint location of the 2D branch, equation 10: as `E_loc`, for the joints [B, 21, 2] that it points at."""
+    return E_loc(detected, pointed, confidence)
+
+
 def E_ori(detected: Tensor, projected: Tensor, confidence: Tensor) -> Tensor:  # [B, 20]
     """Bone orientation, equation 4 without its mean over the bones: con_bone |v_detected - v_projected|^2.
 

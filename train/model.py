@@ -26,6 +26,7 @@ class Hands:
     joints_cam: Tensor  # [B, 21, 3] metres, camera
     vertices_cam: Tensor  # [B, 778, 3]
     joints_px: Tensor  # [B, 21, 2] pixels of the crop
+    points_px: Tensor | None = None  # [B, 21, 2] where the encoder sees the joints, if it was asked to point
 
 
 def project(points_cam: Tensor, K: Tensor) -> Tensor:  # [B, N, 3] metres, [B, 3, 3] -> [B, N, 2] pixels
@@ -45,9 +46,10 @@ class HandNetwork(nn.Module):
 
     def forward(self, images: Tensor, K: Tensor) -> Hands:
         """Reconstruct hands from crops: images [B, 3, S, S] RGB in [0, 1], K [B, 3, 3] of the crops."""
-        return self.decode(self.encoder(images, K), K)
+        encoded = self.encoder(images, K)
+        return self.decode(encoded.code, K, encoded.points_px)
 
-    def decode(self, code: GeometryCode, K: Tensor) -> Hands:
+    def decode(self, code: GeometryCode, K: Tensor, points_px: Tensor | None = None) -> Hands:
         """Hands of a geometry code, seen by cameras K [B, 3, 3]; float32 under autocast too."""
         with torch.autocast(K.device.type, enabled=False):
             mesh = self.hand(code.pose, code.shape)
@@ -56,7 +58,7 @@ class HandNetwork(nn.Module):
             shift = scale * wrist + code.translation.unsqueeze(1)
             vertices_cam = scale * ((mesh.vertices - wrist) @ turn) + shift
             joints_cam = scale * ((mesh.joints - wrist) @ turn) + shift
-            return Hands(code, joints_cam, vertices_cam, project(joints_cam, K))
+            return Hands(code, joints_cam, vertices_cam, project(joints_cam, K), points_px)
 
 
 def mean_bone(hand: HandModel) -> float:

@@ -25,6 +25,7 @@ class Objective:
         every: dict[str, Term] = {
             "E_loc": self._location,
             "E_ori": self._orientation,
+            "E_2d": self._points,
             "E_beta": lambda hands, batch: losses.E_beta(hands.code.shape),
             "E_s": lambda hands, batch: losses.E_s(hands.joints_cam, self.bone),
             "E_J": self._limits,
@@ -38,8 +39,9 @@ class Objective:
         self.joint_weights = joints.to(hand.faces.device)
 
     def terms(self, hands: Hands, batch: Batch) -> dict[str, Tensor]:
-        """Each term per sample, [B], not yet weighted."""
-        return {name: term(hands, batch) for name, term in self._terms.items()}
+        """Each term per sample, [B], not yet weighted; E_2d only of an encoder that points."""
+        present = {name: term for name, term in self._terms.items() if name != "E_2d" or hands.points_px is not None}
+        return {name: term(hands, batch) for name, term in present.items()}
 
     def total(self, terms: dict[str, Tensor]) -> Tensor:
         """The loss: a scalar."""
@@ -48,6 +50,13 @@ class Objective:
     def _location(self, hands: Hands, batch: Batch) -> Tensor:
         per_joint = losses.E_loc(*_pixels(hands, batch), batch.keypoints[..., 2])
         return (per_joint * self.joint_weights).mean(-1)
+
+    def _points(self, hands: Hands, batch: Batch) -> Tensor:
+        assert hands.points_px is not None
+        size = batch.images.shape[-1]
+        detected = losses.to_reference_pixels(batch.keypoints[..., :2], size)
+        points = losses.to_reference_pixels(hands.points_px, size)
+        return losses.E_2d(detected, points, batch.keypoints[..., 2]).mean(-1)
 
     def _orientation(self, hands: Hands, batch: Batch) -> Tensor:
         return losses.E_ori(*_pixels(hands, batch), batch.keypoints[..., 2]).mean(-1)

@@ -1,4 +1,4 @@
-"""Weights for the backbone to start from: ImageNet's, without ever waiting for a dead network, or the package's own."""
+"""ImageNet weights for the backbone, from the local cache or the network, without ever waiting for a dead one."""
 
 import functools
 import logging
@@ -8,10 +8,8 @@ from pathlib import Path
 from typing import Literal
 
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
 from torch import Tensor
-
-from s2hand.datasets.files import replacing
 
 log = logging.getLogger(__name__)
 
@@ -21,24 +19,16 @@ _FILE = "model.safetensors"
 _HOST = ("huggingface.co", 443)
 _PATIENCE_S = 2.0
 
-HANDS = Path(__file__).parent / "assets" / "encoder.safetensors"
-"""A backbone that has seen synthetic hands, see docs/assets.md: a start where ImageNet's can't be had."""
-_PREFIX = "encoder.backbone."
 
-Choice = Literal["auto", "always", "never", "hands"]
+def backbone_weights(choice: Literal["auto", "always", "never"]) -> dict[str, Tensor] | None:
+    """The backbone's ImageNet weights by parameter name, or none: start from scratch.
 
-
-def backbone_weights(choice: Choice) -> dict[str, Tensor] | None:
-    """Weights for the backbone by parameter name, or none: start from scratch.
-
-    `hands`: the package's own, `HANDS`. `auto`: ImageNet's, from the cache of the Hugging Face hub or, where the
-    hub answers within two seconds, downloaded (21 MB); where there are none, says so once. `always` raises
-    ValueError instead; `never` looks nowhere.
+    `auto` takes them from the cache of the Hugging Face hub or, where the hub answers within two seconds,
+    downloads them (21 MB), and otherwise says once that there are none; `always` raises ValueError instead;
+    `never` looks nowhere.
     """
     if choice == "never":
         return None
-    if choice == "hands":
-        return {name: tensor.float() for name, tensor in load_file(HANDS).items()}
     path = _cached() or _download()
     if path is not None:
         try:
@@ -52,24 +42,6 @@ def backbone_weights(choice: Choice) -> dict[str, Tensor] | None:
         )
     _say_from_scratch()
     return None
-
-
-def save_backbone(weights: Path, out: Path) -> None:
-    """Write the backbone inside a trained network's `weights.safetensors`, for others to start from, as `HANDS`.
-
-    Filters are kept in half precision, what belongs to a channel in single. Raises ValueError where `weights`
-    can't be read or holds none.
-    """
-    try:
-        tensors = load_file(weights)
-    except (OSError, SafetensorError) as error:
-        raise ValueError(f"{weights}: not a readable weights file ({error}); train first") from error
-    backbone = {name.removeprefix(_PREFIX): tensor for name, tensor in tensors.items() if name.startswith(_PREFIX)}
-    if not backbone:
-        raise ValueError(f"{weights}: expected a trained network with tensors {_PREFIX}*, found none")
-    kept = {name: tensor.half() if tensor.ndim > 1 else tensor for name, tensor in backbone.items()}
-    with replacing(out) as temporary:
-        save_file({name: tensor.contiguous() for name, tensor in kept.items()}, temporary)
 
 
 @functools.cache

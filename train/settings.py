@@ -10,13 +10,15 @@ from s2hand.datasets.settings import Settings
 class EncoderSettings(Settings):
     """The network from image to geometry code (`train/encoder.py`)."""
 
-    pretrained: Literal["auto", "always", "never", "hands"] = "auto"
-    """What the backbone starts from. ImageNet weights: `auto` uses them where they are cached or can be downloaded,
-    and says so where not; `always` fails instead. `hands`: the package's own, which has seen synthetic hands.
-    `never`: from scratch. The latter two never look at the network."""
+    pretrained: Literal["auto", "always", "never"] = "auto"
+    """ImageNet weights of the backbone: `auto` uses them where they are cached or can be downloaded, and says
+    so where not; `always` fails instead; `never` starts from scratch and never looks at the network."""
     rotation: Literal["six_d", "axis_angle"] = "six_d"
     """What the last layer regresses for R: two columns of its matrix, which is continuous over all rotations,
     or R's three numbers themselves, as the paper."""
+    points: bool = False
+    """The encoder also points at the 21 joints, by a softmax over the image, and its last layer sees where they are.
+    E_2d teaches the points. Not in the paper; a short training learns much sooner so."""
     hidden: int = Field(default=0, ge=0)
     """Width of a hidden layer between the pooled features and the code; 0: none, as the paper."""
     grid: int = Field(default=1, ge=1, le=8)
@@ -44,6 +46,8 @@ class LossSettings(Settings):
     """Joint location, equation 3."""
     E_ori: float = Field(default=0.1, ge=0.0)
     """Bone orientation, equation 4."""
+    E_2d: float = Field(default=1e-3, ge=0.0)
+    """Joint location of the 2D points, equation 10; for `encoder.points`."""
     E_beta: float = Field(default=1e-2, ge=0.0)
     """Shape, equation 9."""
     E_s: float = Field(default=0.1, ge=0.0)

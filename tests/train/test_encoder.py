@@ -8,7 +8,7 @@ from safetensors.torch import save_file
 from timm.models._efficientnet_blocks import InvertedResidual
 
 from s2hand.train import pretrained
-from s2hand.train.encoder import Anchor, Encoder, GeometryCode, back_project, bounded
+from s2hand.train.encoder import Anchor, Encoder, GeometryCode, JointPoints, back_project, bounded
 from s2hand.train.model import project
 from s2hand.train.settings import EncoderSettings
 
@@ -30,7 +30,7 @@ def images():
 def test_training_starts_with_a_mean_hand_in_front_of_the_camera(images, settings):
     K = FREIHAND_K.repeat(2, 1, 1)
     K[:, :2] *= 64 / 224
-    code = encoder(**settings).eval()(images, K)
+    code = encoder(**settings).eval()(images, K).code
     assert code.pose.abs().max() < 0.1
     assert code.shape.abs().max() < 0.1
     torch.testing.assert_close(code.scale, torch.ones(2, 1), atol=0.1, rtol=0)
@@ -78,20 +78,20 @@ def test_a_zoomed_crop_of_the_same_place_is_nearer():
 
 def test_all_parameters_get_gradients(images):
     network = encoder()
-    code = network(images, FREIHAND_K.repeat(2, 1, 1))
+    code = network(images, FREIHAND_K.repeat(2, 1, 1)).code
     sum(getattr(code, field.name).sum() for field in dataclasses.fields(code)).backward()
     assert all(parameter.grad is not None for parameter in network.parameters())
 
 
 def test_code_is_float32_under_autocast(images):
     with torch.autocast("cpu", torch.bfloat16), torch.no_grad():
-        code = encoder()(images, FREIHAND_K.repeat(2, 1, 1))
+        code = encoder()(images, FREIHAND_K.repeat(2, 1, 1)).code
     assert all(getattr(code, field.name).dtype == torch.float32 for field in dataclasses.fields(code))
 
 
 def test_code_as_one_vector(images):
     with torch.no_grad():
-        code = encoder(rotation="axis_angle").eval()(images, FREIHAND_K.repeat(2, 1, 1))
+        code = encoder(rotation="axis_angle").eval()(images, FREIHAND_K.repeat(2, 1, 1)).code
     vector = code.vector()
     assert vector.shape == (2, 47)
     torch.testing.assert_close(vector[:, -3:], code.translation)
@@ -140,10 +140,40 @@ def test_cached_weights_are_used(monkeypatch, tmp_path):
     assert (network.backbone.conv_stem.weight == 7).all()
 
 
-def test_a_backbone_is_kept_of_a_trained_network_only(tmp_path):
-    with pytest.raises(ValueError, match=r"not a readable weights file .*; train first"):
-        pretrained.save_backbone(tmp_path / "weights.safetensors", tmp_path / "out.safetensors")
-    save_file({"something": torch.zeros(1)}, tmp_path / "weights.safetensors")
-    with pytest.raises(ValueError, match=r"expected a trained network .* found none"):
-        pretrained.save_backbone(tmp_path / "weights.safetensors", tmp_path / "out.safetensors")
-    assert not (tmp_path / "out.safetensors").exists()
+def test_points_begin_in_the_middle_and_stay_in_the_crop():
+    torch.manual_seed(0)
+    network = encoder(points=True, grid=2, hidden=8).eval()
+    images = torch.rand(2, 3, 64, 64)
+    points = network(images, FREIHAND_K.repeat(2, 1, 1)).points_px
+    assert points.shape == (2, 21, 2)
+    assert (points - 32).abs().max() < 8
+    with torch.no_grad():
+        network.points.maps.weight.mul_(1000)
+    points = network(images, FREIHAND_K.repeat(2, 1, 1)).points_px
+    assert ((points >= 0) & (points <= 64)).all()
+    assert (points - 32).abs().max() > 8
+    assert encoder().eval()(images, FREIHAND_K.repeat(2, 1, 1)).points_px is None
+
+
+def test_points_are_where_the_maps_are_bright():
+    points = JointPoints().eval()
+    with torch.no_grad():
+        for parameter in points.parameters():
+            parameter.zero_()
+        points.levels[0][1].weight.fill_(1)
+        points.levels[0][0].weight.fill_(1)
+        points.mix[1][0].weight[:, :, 1, 1] = 1
+        points.mix[1][1].weight.fill_(1)
+        points.maps.weight.fill_(1)
+    features = [torch.zeros(1, channels, size, size) for channels, size in ((24, 16), (40, 8), (112, 4), (1280, 2))]
+    features[0][0, :, 15, 0] = 1
+    x, y = points(*features)[0, 0].tolist()
+    assert (x, y) == pytest.approx((-1, 1), abs=1e-3)
+
+
+def test_points_move_with_what_the_code_says():
+    """The last layers see the points: what E_loc asks of the hand also moves them."""
+    network = encoder(points=True)
+    encoded = network(torch.rand(2, 3, 64, 64), FREIHAND_K.repeat(2, 1, 1))
+    encoded.code.translation.square().sum().backward()
+    assert network.points.maps.weight.grad.abs().sum() > 0

@@ -165,6 +165,22 @@ def test_it_learns_a_tiny_pack_by_heart(tiny_pack, tmp_path):
     assert rows[-1]["E_ori"] < 0.3 * rows[0]["E_ori"]
 
 
+def test_an_encoder_that_points_learns_its_points_too(tiny_pack, tmp_path):
+    chosen = settings(
+        epochs=40,
+        batch_size=8,
+        augment=STILL,
+        weight_average=0.0,
+        warmup_steps=4,
+        encoder=EncoderSettings(pretrained="never", points=True),
+        loss=LossSettings(E_2d=0.01),
+    )
+    train(chosen, tiny_pack, tmp_path)
+    rows = history(tmp_path)
+    assert rows[-1]["E_loc"] < 0.5 * rows[0]["E_loc"]
+    assert rows[-1]["E_2d"] < 0.5 * rows[0]["E_2d"]
+
+
 def test_bfloat16_trains(tiny_pack, tmp_path):
     train(settings(epochs=1, precision="bfloat16"), tiny_pack, tmp_path)
     assert all(tensor.dtype != torch.bfloat16 for tensor in weights(tmp_path).values())
