@@ -92,7 +92,7 @@ class Encoder(nn.Module):
 
     def __init__(self, settings: EncoderSettings, anchor: Anchor) -> None:
         super().__init__()
-        self.backbone = timm.create_model(BACKBONE, pretrained=False, num_classes=0, global_pool="")
+        self.backbone: EfficientNet = timm.create_model(BACKBONE, pretrained=False, num_classes=0, global_pool="")
         weights = backbone_weights(settings.pretrained)
         if weights is None:
             _start_shallow(self.backbone)
