@@ -14,6 +14,7 @@ a linear layer that starts near zero, so that training begins with a mean hand i
 
 import math
 from dataclasses import dataclass
+from typing import cast
 
 import timm
 import torch
@@ -92,7 +93,7 @@ class Encoder(nn.Module):
 
     def __init__(self, settings: EncoderSettings, anchor: Anchor) -> None:
         super().__init__()
-        self.backbone: EfficientNet = timm.create_model(BACKBONE, pretrained=False, num_classes=0, global_pool="")
+        self.backbone = cast(EfficientNet, timm.create_model(BACKBONE, num_classes=0, global_pool=""))
         weights = backbone_weights(settings.pretrained)
         if weights is None:
             _start_shallow(self.backbone)
