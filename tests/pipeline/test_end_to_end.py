@@ -6,10 +6,29 @@ from pathlib import Path
 from typing import Any
 
 import cv2
+import pyarrow.parquet as pq
+import torch
+
+from s2hand.train import load_hand_model
 
 
 def metrics(project: Any) -> Any:
     return json.loads((project.folder / "results/metrics.json").read_text())
+
+
+def check_predictions(folder: Path) -> None:
+    """MANO's parameters in the table give the joints beside them, and the challenge's file has the same ones."""
+    table = pq.read_table(folder / "predictions.parquet").to_pydict()
+    pose, shape, scale, rotation, translation = (
+        torch.tensor(table[name]) for name in ("pose", "shape", "scale", "rotation", "translation")
+    )
+    joints = scale.unsqueeze(2) * load_hand_model()(pose, shape, rotation).joints + translation.unsqueeze(1)
+    written = torch.tensor(table["joints_cam"]).view(-1, 21, 3)
+    assert table["hand"] == ["right"] * 6
+    torch.testing.assert_close(joints, written, atol=1e-5, rtol=1e-4)
+    challenge, vertices = json.loads((folder / "pred.json").read_text())
+    torch.testing.assert_close(torch.tensor(challenge), written, atol=2e-6, rtol=0)
+    assert torch.tensor(vertices).shape == (6, 778, 3)
 
 
 def test_photographs_become_metrics_once(project: Any) -> None:
@@ -20,6 +39,7 @@ def test_photographs_become_metrics_once(project: Any) -> None:
         assert first[who]["root_mpjpe_cm"] > 0
         assert 0 <= first[who]["pa_auc_j"] <= 1
     assert first["detector"]["mpjpe_px"] > 0
+    check_predictions(project.folder / "outputs/predictions")
     project.commit("tiny run")
 
     again = project.run("dvc", "repro")

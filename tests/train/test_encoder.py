@@ -140,6 +140,14 @@ def test_cached_weights_are_used(monkeypatch, tmp_path):
     assert (network.backbone.conv_stem.weight == 7).all()
 
 
+@pytest.mark.parametrize("rotation", ["six_d", "axis_angle"])
+def test_training_begins_with_the_fingers_up(rotation):
+    torch.manual_seed(0)
+    code = encoder(rotation=rotation).eval()(torch.rand(3, 3, 64, 64), FREIHAND_K.repeat(3, 1, 1)).code
+    fingers = code.rotation @ torch.tensor([-1.0, 0.0, 0.0])  # MANO's direction at rest
+    torch.testing.assert_close(fingers, torch.tensor([0.0, -1.0, 0.0]).expand(3, 3), atol=0.2, rtol=0)
+
+
 def test_points_begin_in_the_middle_and_stay_in_the_crop():
     torch.manual_seed(0)
     network = encoder(points=True, grid=2, hidden=8).eval()
