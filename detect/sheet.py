@@ -12,10 +12,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from s2hand.datasets.files import replacing
+from s2hand.datasets.drawing import FINGER_COLORS, WRIST_COLOR, Color, Image, draw_hand, write_png, write_text
 from s2hand.datasets.images import ImageError, read_image
 from s2hand.datasets.keypoints import read_keypoints, to_arrays
-from s2hand.detect.drawing import FINGER_COLORS, WRIST_COLOR, Color, Image, draw_hand
 
 TILE = 256  # pixels of a photograph's longer side
 CAPTION = 20  # pixels of text below it
@@ -62,7 +61,7 @@ def write_sheets(images: Path, shards: Path, file: Path, progress: Progress | No
     for number, page in enumerate(pages, start=1):
         title = f"{len(chosen)} of {len(shown)} images, page {number} of {len(pages)}"
         written.append(_page_path(file, number))
-        _write_png(written[-1], draw_page(images, page, title))
+        write_png(written[-1], draw_page(images, page, title))
         if progress is not None:
             progress(min(number * PER_PAGE, len(chosen)), len(chosen))
     for number in range(len(pages) + 1, MOST_PAGES + 1):
@@ -96,7 +95,7 @@ def draw_page(images: Path, page: Sequence[Shown], title: str) -> Image:
         tile = draw_tile(images, shown)
         y, x = top + (TILE - tile.shape[0]) // 2, left + (TILE - tile.shape[1]) // 2
         sheet[y : y + tile.shape[0], x : x + tile.shape[1]] = tile
-        _write_text(sheet, _caption(shown), left + 2, top + TILE + CAPTION - 6, INK, 0.42)
+        write_text(sheet, _caption(shown), left + 2, top + TILE + CAPTION - 6, INK, 0.42)
     return sheet
 
 
@@ -128,27 +127,11 @@ def _caption(shown: Shown) -> str:
 
 
 def _draw_header(sheet: Image, title: str) -> None:
-    x = _write_text(sheet, title, GAP, HEADER - 12, INK, 0.55)
+    x = write_text(sheet, title, GAP, HEADER - 12, INK, 0.55)
     legend: Iterator[tuple[str, Color]] = iter({"wrist": WRIST_COLOR, **FINGER_COLORS}.items())
     for name, color in legend:
-        x = _write_text(sheet, name, x + 18, HEADER - 12, color, 0.55)
-
-
-def _write_text(sheet: Image, text: str, x: int, y: int, color: Color, size: float) -> int:
-    """Write a line (ASCII; the font has nothing else) with its base at y; return where it ends."""
-    plain = text.encode("ascii", "replace").decode()
-    cv2.putText(sheet, plain, (x, y), cv2.FONT_HERSHEY_SIMPLEX, size, color, 1, cv2.LINE_AA)
-    (width, _), _ = cv2.getTextSize(plain, cv2.FONT_HERSHEY_SIMPLEX, size, 1)
-    return x + int(width)
+        x = write_text(sheet, name, x + 18, HEADER - 12, color, 0.55)
 
 
 def _page_path(file: Path, number: int) -> Path:
     return file if number == 1 else file.with_name(f"{file.stem}.page{number}{file.suffix}")
-
-
-def _write_png(path: Path, image: Image) -> None:
-    done, data = cv2.imencode(".png", cv2.cvtColor(image, cv2.COLOR_RGB2BGR))
-    if not done:
-        raise ValueError(f"{path}: a page of {image.shape[1]} x {image.shape[0]} pixels can't be encoded")
-    with replacing(path) as temporary:
-        temporary.write_bytes(data.tobytes())

@@ -9,6 +9,8 @@ import typer
 
 from s2hand.detect.cli import app as detect_app
 from s2hand.detect.console import show_progress, user_errors
+from s2hand.pipeline.train_cli import AFTER_INTERRUPT
+from s2hand.pipeline.train_cli import app as train_app
 
 app = typer.Typer(
     help="From a folder of hand photographs to a trained, evaluated 3D hand network, without annotation.",
@@ -16,8 +18,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.add_typer(detect_app, name="detect")
-
-AFTER_INTERRUPT = "run the same command again to go on"
+app.add_typer(train_app, name="train")
 
 
 class Stage(StrEnum):

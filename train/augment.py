@@ -23,14 +23,16 @@ from s2hand.train.settings import AugmentSettings
 class Batch:
     """Samples on their device."""
 
-    images: Tensor  # [B, 3, S, S] RGB in [0, 1]
+    images: Tensor  # [B, 3, S, S] RGB in [0, 1]: what the networks see
+    targets: Tensor  # [B, 3, S, S] what a render is compared with: the same, but never blurred or covered
     K: Tensor  # [B, 3, 3] pixels of the crop
     keypoints: Tensor  # [B, 21, 3] x, y in pixels of the crop, confidence; NaN where that is 0
     rows: Tensor  # [B] the samples' rows in the pack
 
     def __post_init__(self) -> None:
         count, size = len(self.images), self.images.shape[-1]
-        expected = {"images": (count, 3, size, size), "K": (count, 3, 3), "keypoints": (count, 21, 3)}
+        pictures = (count, 3, size, size)
+        expected = {"images": pictures, "targets": pictures, "K": (count, 3, 3), "keypoints": (count, 21, 3)}
         for name, shape in (expected | {"rows": (count,)}).items():
             if getattr(self, name).shape != shape:
                 raise ValueError(f"Batch.{name}: expected {list(shape)}, found {list(getattr(self, name).shape)}")
@@ -56,19 +58,29 @@ def split_batch(batch: Batch, parts: int) -> list[Batch]:
     return [Batch(*part) for part in zip(*columns, strict=True)]
 
 
-def augment(batch: Batch, settings: AugmentSettings, generator: torch.Generator) -> Batch:
-    """A changed batch, the same for the same state of the generator, a CPU one."""
-    count, device = len(batch.images), batch.images.device
-    draws = torch.rand(count, 10, generator=generator).to(device) * 2 - 1
+def draw_changes(count: int, generator: torch.Generator) -> Tensor:
+    """The numbers [count, 19] in [-1, 1] that decide what happens to each crop, by a generator on the CPU."""
+    return torch.rand(count, 19, generator=generator) * 2 - 1
+
+
+def augment(batch: Batch, settings: AugmentSettings, draws: Tensor) -> Batch:
+    """The batch changed as `draws` [B, 19] of `draw_changes` say."""
+    draws = draws.to(batch.images.device)
     view = View(
         roll=draws[:, 0] * math.radians(settings.rotation_degrees),
         zoom=(draws[:, 1] * math.log(settings.scale)).exp(),
         shift=draws[:, 2:4] * settings.shift,
     )
     batch = move_view(batch, view)
-    if settings.colour == 0:
-        return batch
-    return replace(batch, images=change_colour(batch.images, 1 + settings.colour * draws[:, 4:]))
+    pictures = batch.images
+    if settings.colour:
+        pictures = change_colour(pictures, 1 + settings.colour * draws[:, 4:10])
+    seen = pictures
+    if settings.blur:
+        seen = blur(seen, draws[:, 10].abs() * settings.blur * pictures.shape[-1])
+    if settings.occlusion:
+        seen = cover(seen, draws[:, 11:], settings.occlusion)
+    return replace(batch, images=seen, targets=pictures)
 
 
 def new_cameras(K: Tensor, view: View, size: int) -> tuple[Tensor, Tensor]:
@@ -92,7 +104,8 @@ def move_view(batch: Batch, view: View) -> Batch:
     K, maps = new_cameras(batch.K, view, size)
     xy = batch.keypoints[..., :2] @ maps[:, :2, :2].transpose(1, 2) + maps[:, None, :2, 2]
     keypoints = torch.cat([xy, batch.keypoints[..., 2:]], dim=-1)
-    return replace(batch, images=warp(batch.images, maps), K=K, keypoints=keypoints)
+    images = warp(batch.images, maps)
+    return replace(batch, images=images, targets=images, K=K, keypoints=keypoints)
 
 
 def warp(images: Tensor, maps: Tensor) -> Tensor:
@@ -118,3 +131,33 @@ def change_colour(images: Tensor, factors: Tensor) -> Tensor:
     tint = (1 + factors[:, 3:]) / 2
     images = (level + contrast * (images - level)) * brightness * tint[:, :, None, None]
     return images.clamp(0, 1)
+
+
+def blur(images: Tensor, sigma: Tensor) -> Tensor:
+    """Images [B, C, S, S] under a Gaussian of `sigma` [B] pixels each; their border goes on beyond them.
+
+    The filter is a matrix on each axis, rows that add up to one, so that each image may have its own.
+    """
+    places = torch.arange(images.shape[-1], device=images.device, dtype=images.dtype)
+    distances = (places[:, None] - places).square()
+    weights = (-0.5 * distances / sigma.clamp_min(0.1).square()[:, None, None]).exp()
+    matrix = (weights / weights.sum(-1, keepdim=True))[:, None]
+    return (matrix @ images @ matrix.transpose(2, 3)).contiguous(memory_format=torch.channels_last)
+
+
+LARGEST_COVER = 0.4
+"""Of the crop's side: the longest side of a rectangle that hides something."""
+
+
+def cover(images: Tensor, draws: Tensor, share: float) -> Tensor:
+    """Images [B, 3, S, S] of which `share` have a rectangle in one colour on them.
+
+    draws [B, 8] in [-1, 1]: whether, centre x and y, width, height, and the colour.
+    """
+    size = images.shape[-1]
+    unit = (draws + 1) / 2
+    places = (torch.arange(size, device=images.device) + 0.5) / size
+    half = unit[:, 3:5] * (LARGEST_COVER / 2)
+    across, down = ((places - unit[:, 1 + i, None]).abs() < half[:, i, None] for i in range(2))
+    hidden = (unit[:, 0] < share)[:, None, None] & down[:, :, None] & across[:, None, :]
+    return torch.where(hidden[:, None], unit[:, 5:8, None, None], images)

@@ -1,8 +1,10 @@
 """What training leaves in its folder, each file replaced whole, so that a kill never leaves half of one.
 
-weights.safetensors   the result: the network's weights and, as metadata, what they fit to (`Identity`)
-state.pt              all that training needs to go on: weights, optimiser, average, epoch, step, history
-history.csv           a line per epoch: learning rate, samples per second, loss terms; `dvc plots` draws it
+weights.safetensors     the result: the 3D branch's weights and, as metadata, what they fit to (`Identity`)
+best.safetensors        the same of the epoch that agreed best with the samples that were held back
+keypoints.safetensors   the 2D branch, which only training uses
+state.pt                all that training needs to go on: weights, optimiser, average, stage, epoch, step, history
+history.csv             a line per epoch: stage, learning rate, samples per second, loss terms; `dvc plots` draws it
 
 `state.pt` stands alone: where a kill falls between two of the files, the next run writes the others again.
 """
@@ -25,9 +27,11 @@ from s2hand.train.mano import HandModel
 from s2hand.train.settings import TrainSettings
 
 WEIGHTS = "weights.safetensors"
+BEST = "best.safetensors"
+KEYPOINTS = "keypoints.safetensors"
 STATE = "state.pt"
 HISTORY = "history.csv"
-FORMAT = "1"
+FORMAT = "2"
 
 
 class CheckpointError(ValueError):
@@ -46,7 +50,7 @@ class Identity:
 
     def digest(self) -> str:
         """The same for two runs that compute the same."""
-        computed = self.settings.model_dump(exclude={"memory_gb"})
+        computed = self.settings.model_dump(exclude={"memory_gb", "workers", "sheet_epochs"})
         return digest([FORMAT, computed, self.hand, self.data, self.image_size, self.code])
 
 
@@ -64,8 +68,8 @@ def hand_digest(hand: HandModel) -> str:
     return digest({name: sha256_bytes(buffer.numpy().tobytes()) for name, buffer in buffers.items()})
 
 
-def write_weights(folder: Path, weights: Mapping[str, Tensor], identity: Identity) -> None:
-    """Write the result of a training."""
+def write_weights(path: Path, weights: Mapping[str, Tensor], identity: Identity) -> None:
+    """Write the weights of a branch."""
     metadata = {
         "format": FORMAT,
         "settings": json.dumps(identity.settings.model_dump()),
@@ -75,13 +79,13 @@ def write_weights(folder: Path, weights: Mapping[str, Tensor], identity: Identit
         "code": identity.code,
     }
     tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in weights.items()}
-    with replacing(folder / WEIGHTS) as temporary:
+    with replacing(path) as temporary:
         save_file(tensors, temporary, metadata)
 
 
-def read_checkpoint(folder: Path) -> Checkpoint:
+def read_checkpoint(folder: Path, name: str = WEIGHTS) -> Checkpoint:
     """Read the result of a training. Raises CheckpointError where there is none or it is damaged."""
-    path = Path(folder) / WEIGHTS
+    path = Path(folder) / name
     if not path.is_file():
         raise CheckpointError(f"{path}: no such file; train first")
     try:
@@ -119,11 +123,16 @@ def read_state(folder: Path, identity: Identity) -> dict[str, Any] | None:
     return state if same else None
 
 
-def write_history(folder: Path, rows: Sequence[Mapping[str, float]]) -> None:
-    """Write one line per finished epoch; before the first there is nothing to write."""
+def write_history(folder: Path, rows: Sequence[Mapping[str, float | str]]) -> None:
+    """Write one line per finished epoch; terms that a stage does not have stay empty."""
     if not rows:
         return
+    columns = list(dict.fromkeys(name for row in rows for name in row))
     with replacing(folder / HISTORY) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, fieldnames=list(rows[0]), lineterminator="\n")
+        writer = csv.DictWriter(file, fieldnames=columns, lineterminator="\n")
         writer.writeheader()
-        writer.writerows({key: f"{value:.6g}" for key, value in row.items()} for row in rows)
+        writer.writerows({key: _cell(value) for key, value in row.items()} for row in rows)
+
+
+def _cell(value: float | str) -> str:
+    return value if isinstance(value, str) else f"{value:.6g}"

@@ -1,42 +1,44 @@
-"""Training samples on their device: the whole pack in memory where it fits, else read batch by batch."""
+"""Training samples on their device: the whole pack in memory where it fits, else read by worker processes."""
 
 import hashlib
+import logging
+import os
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Literal
 
-import numpy as np
 import torch
 from torch import Tensor
+from torch.utils.data import DataLoader, Dataset
 
 from s2hand.datasets.files import digest
-from s2hand.datasets.packs import Pack, Rows
+from s2hand.datasets.packs import Pack
 from s2hand.train.augment import Batch
 
+log = logging.getLogger(__name__)
+
 _READ = 256  # rows read at a time while loading
+
+Arrays = tuple[Tensor, Tensor, Tensor]  # images [B, S, S, 3] uint8, K [B, 3, 3], keypoints [B, 21, 3]
 
 
 class TrainingData:
     """The samples of a pack, in batches on `device`.
 
-    Images of up to `memory_gb` in all are kept on the device as bytes. Raises ValueError where no sample has
-    a keypoint.
+    Images of up to `memory_gb` in all are kept on the device as bytes; `auto` is half of what is free there.
+    Otherwise `workers` processes read them, some batches ahead.
     """
 
-    def __init__(self, path: Path, device: torch.device, memory_gb: float) -> None:
+    def __init__(self, path: Path, device: torch.device, memory_gb: float | Literal["auto"], workers: int) -> None:
         self.pack = Pack(path)
-        self.device = device
+        self.device, self.workers = device, workers
         self.size = self.pack.size
-        self.in_memory = len(self.pack) * self.size**2 * 3 <= memory_gb * 1e9
-        images, K, keypoints = [], [], []
-        for start in range(0, len(self.pack), _READ) if self.in_memory else ():
-            rows = self.pack.rows(np.arange(start, min(start + _READ, len(self.pack))))
-            images.append(torch.from_numpy(rows.images).to(device))
-            K.append(rows.K)
-            keypoints.append(rows.keypoints)
-        if self.in_memory:
-            self._images = torch.cat(images)
-            self._K = torch.from_numpy(np.concatenate(K)).to(device)
-            self._keypoints = torch.from_numpy(np.concatenate(keypoints)).to(device)
-            self.pack.close()
+        limit = free_memory(device) / 2 if memory_gb == "auto" else memory_gb * 1e9
+        need = len(self.pack) * self.size**2 * 3
+        self.in_memory = need <= limit
+        self._arrays = self._load() if self.in_memory else None
+        where = f"held in the memory of {device}" if self.in_memory else f"read by {workers} processes"
+        log.info("%d crops of %d px, %.2f GB: %s", len(self), self.size, need / 1e9, where)
 
     def __len__(self) -> int:
         return len(self.pack)
@@ -52,14 +54,71 @@ class TrainingData:
 
     def batch(self, rows: Tensor) -> Batch:
         """The samples of `rows` [B], in that order; images channels-last, in [0, 1]."""
-        if self.in_memory:
-            there = rows.to(self.device)
-            images, K, keypoints = self._images[there], self._K[there], self._keypoints[there]
-        else:
-            read: Rows = self.pack.rows(rows.numpy())
-            arrays = (read.images, read.K, read.keypoints)
-            images, K, keypoints = (torch.from_numpy(array).to(self.device) for array in arrays)
-        return Batch(images.permute(0, 3, 1, 2).float() / 255, K, keypoints, rows)
+        return self._batch(self._in_memory(rows) if self._arrays is not None else read_rows(self.pack, rows), rows)
+
+    def batches(self, order: Tensor) -> Iterator[Batch]:
+        """The batches of the rows `order` [steps, B], one after the other."""
+        if self._arrays is not None:
+            yield from map(self.batch, order)
+            return
+        # Processes that start anew: a fork of one that has threads may hang.
+        loader: DataLoader[Arrays] = DataLoader(
+            _Batches(self.pack, order),
+            batch_size=None,
+            num_workers=self.workers,
+            multiprocessing_context="spawn",
+            pin_memory=self.device.type == "cuda",
+        )
+        for arrays, rows in zip(loader, order, strict=True):
+            yield self._batch(arrays, rows)
+
+    def _load(self) -> Arrays:
+        count = len(self.pack)
+        parts = [
+            [tensor.to(self.device) for tensor in read_rows(self.pack, torch.arange(start, min(start + _READ, count)))]
+            for start in range(0, count, _READ)
+        ]
+        self.pack.close()
+        images, K, keypoints = (torch.cat(columns) for columns in zip(*parts, strict=True))
+        return images, K, keypoints
+
+    def _in_memory(self, rows: Tensor) -> Arrays:
+        assert self._arrays is not None
+        there = rows.to(self.device)
+        images, K, keypoints = (column[there] for column in self._arrays)
+        return images, K, keypoints
+
+    def _batch(self, arrays: Arrays, rows: Tensor) -> Batch:
+        images, K, keypoints = (column.to(self.device, non_blocking=True) for column in arrays)
+        pictures = images.permute(0, 3, 1, 2).float() / 255
+        return Batch(pictures, pictures, K, keypoints, rows)
+
+
+class _Batches(Dataset[Arrays]):
+    """Batches of a pack's rows, for worker processes."""
+
+    def __init__(self, pack: Pack, order: Tensor) -> None:
+        self.pack, self.order = pack, order
+
+    def __len__(self) -> int:
+        return len(self.order)
+
+    def __getitem__(self, step: int) -> Arrays:
+        return read_rows(self.pack, self.order[step])
+
+
+def read_rows(pack: Pack, rows: Tensor) -> Arrays:
+    """Images, K and keypoints of some rows of a pack, on the CPU."""
+    read = pack.rows(rows.numpy())
+    images, K, keypoints = (torch.from_numpy(array) for array in (read.images, read.K, read.keypoints))
+    return images, K, keypoints
+
+
+def free_memory(device: torch.device) -> float:
+    """Bytes that are free on a device."""
+    if device.type == "cuda":
+        return float(torch.cuda.mem_get_info(device)[0])
+    return float(os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"))
 
 
 def generator(*keys: int) -> torch.Generator:

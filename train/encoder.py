@@ -1,4 +1,5 @@
-"""From a crop of a hand to its geometry code x = (theta 30, beta 10, s 1, R 3, T 3): section 3.1 of the paper.
+"""From a crop of a hand to its codes, section 3.1 of the paper: geometry x = (theta 30, beta 10, s 1, R 3, T 3) from
+the deep features, here, and texture y = (C, L) from an early map, see `s2hand.train.texture`.
 
 The backbone is timm's EfficientNet-B0. Its deep features, pooled, give 53 numbers, or 50 with axis-angle, by
 a linear layer that starts near zero, so that training begins with a mean hand in the middle of the crop:
@@ -27,9 +28,11 @@ from s2hand.train.convolutions import quicken
 from s2hand.train.pretrained import backbone_weights
 from s2hand.train.rotations import axis_angle_to_matrix, matrix_to_axis_angle, six_d_to_matrix
 from s2hand.train.settings import EncoderSettings
+from s2hand.train.texture import TextureCode, TextureHead
 
 BACKBONE = "efficientnet_b0"
 FEATURES = 1280
+_CHANNELS = (24, 40, 112, FEATURES)  # of the maps of `backbone_features`
 POSE, SHAPE = 30, 10
 HAND_LENGTH, FILL = 0.18, 0.6
 """A hand 0.18 m long that fills 0.6 of the crop's side: it stands where the network starts."""
@@ -72,6 +75,7 @@ class Encoded:
     """What the encoder says of B crops."""
 
     code: GeometryCode
+    texture: TextureCode
     points_px: Tensor | None  # [B, 21, 2] pixels of the crop: where it sees the joints, if it was asked to point
 
 
@@ -84,7 +88,7 @@ class Anchor:
 
 
 class Encoder(nn.Module):
-    """EfficientNet-B0 and a linear layer: images [B, 3, S, S] in [0, 1] and K [B, 3, 3] to a `GeometryCode`."""
+    """EfficientNet-B0 and a linear layer: images [B, 3, S, S] in [0, 1] and K [B, 3, 3] to the codes."""
 
     mean: Tensor
     std: Tensor
@@ -113,6 +117,7 @@ class Encoder(nn.Module):
             width = settings.hidden
         self.widths = (POSE, SHAPE, 1, 6 if self.six_d else 3, 3)
         self.head = _start_small(nn.Linear(width, sum(self.widths)), self.six_d)
+        self.texture = TextureHead(_CHANNELS[0])
         constants = {"mean": _MEAN, "std": _STD}
         for name, value in constants.items():
             self.register_buffer(name, torch.tensor(value).view(3, 1, 1), persistent=False)
@@ -128,7 +133,7 @@ class Encoder(nn.Module):
             features, points = torch.cat([features, places.flatten(1)], dim=1), (places + 1) * (size / 2)
         numbers = self.head(self.hidden(features))
         with torch.autocast(images.device.type, enabled=False):
-            return Encoded(self._code(numbers.float(), K, size), points)
+            return Encoded(self._code(numbers.float(), K, size), self.texture(maps[0]), points)
 
     def _code(self, numbers: Tensor, K: Tensor, size: int) -> GeometryCode:
         pose, shape, log_scale, turn, place = torch.split(numbers, list(self.widths), dim=1)
@@ -158,7 +163,7 @@ class JointPoints(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        self.levels = nn.ModuleList(_normed(channels, POINT_WIDTH, 1) for channels in (24, 40, 112, FEATURES))
+        self.levels = nn.ModuleList(_normed(channels, POINT_WIDTH, 1) for channels in _CHANNELS)
         self.mix = nn.Sequential(nn.SiLU(), _normed(POINT_WIDTH, POINT_WIDTH, 3), nn.SiLU())
         self.maps = nn.Conv2d(POINT_WIDTH, JOINT_COUNT, 1)
 

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from s2hand.train.augment import Batch, split_batch
-from s2hand.train.model import HandNetwork
+from s2hand.train.branches import Branches
 from s2hand.train.objective import Objective
 
 
@@ -38,7 +38,7 @@ class StepGradients:
 class GradientEngine:
     """Computes the gradients of batches; the network's batch statistics follow the first part of each."""
 
-    def __init__(self, network: HandNetwork, objective: Objective, parts: int, half: bool) -> None:
+    def __init__(self, network: Branches, objective: Objective, parts: int, half: bool) -> None:
         # A replica shares the parameters, but has batch statistics of its own.
         shared = {id(parameter): parameter for parameter in network.parameters()}
         self._replicas = [network, *(copy.deepcopy(network, dict(shared)) for _ in range(parts - 1))]
@@ -66,17 +66,18 @@ class GradientEngine:
         }
         return StepGradients(list(total), means)
 
-    def _compute(self, network: HandNetwork, batch: Batch) -> StepGradients:
+    def _compute(self, network: Branches, batch: Batch) -> StepGradients:
         with torch.autocast(batch.K.device.type, torch.bfloat16, enabled=self._half):
-            hands = network(batch.images, batch.K)
-        terms = self._objective.terms(hands, batch)
+            outputs = network(batch.images, batch.K)
+        terms = self._objective.terms(outputs, batch)
         loss = self._objective.total(terms)
         names = [*terms, "loss"]
         values = torch.stack([*(term.mean() for term in terms.values()), loss]).tolist()
         for name, value in zip(names, values, strict=True):
             if not math.isfinite(value):
                 raise NonFiniteLossError(name, _culprits(terms.get(name), batch))
-        gradients = list(torch.autograd.grad(loss, self._parameters))
+        # What no term depends on, the texture where nothing is compared with a render, stays as it is.
+        gradients = list(torch.autograd.grad(loss, self._parameters, materialize_grads=True))
         if not math.isfinite(float(torch.nn.utils.get_total_norm(gradients))):
             raise NonFiniteLossError("the gradient", batch.rows)
         return StepGradients(gradients, dict(zip(names, values, strict=True)))

@@ -1,11 +1,12 @@
-"""The training run: epochs of batches, a checkpoint after each, resumable at any moment.
+"""The training run: stages of epochs of batches, a checkpoint after each epoch, resumable at any moment.
 
 Everything random is drawn from generators that depend on the seed, the epoch and the step alone, so that a
 run that was killed, or interrupted between two steps, goes on as if nothing had happened: on a CPU, bit by
-bit. The network uses no dropout; torch's global generator decides the first weights, inside a fork of it.
+bit. The networks use no dropout; torch's global generator decides the first weights, inside a fork of it.
 """
 
 import logging
+import os
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -14,8 +15,12 @@ from pathlib import Path
 import torch
 
 from s2hand.datasets.files import remove_partial_files, source_digest
-from s2hand.train.augment import Batch, augment
+from s2hand.train.augment import Batch, augment, draw_changes
+from s2hand.train.branches import Stage, planned_stages
 from s2hand.train.checkpoint import (
+    BEST,
+    KEYPOINTS,
+    WEIGHTS,
     Identity,
     hand_digest,
     read_state,
@@ -23,29 +28,50 @@ from s2hand.train.checkpoint import (
     write_state,
     write_weights,
 )
+from s2hand.train.crash import write_crash
 from s2hand.train.data import TrainingData, epoch_order, generator
 from s2hand.train.gradients import NonFiniteLossError
+from s2hand.train.inspection import Inspector
 from s2hand.train.interrupt import deferred_interrupt
-from s2hand.train.mano import load_hand_model
-from s2hand.train.settings import TrainSettings
-from s2hand.train.trainer import Trainer, learning_rate
+from s2hand.train.mano import HandModel, load_hand_model
+from s2hand.train.processes import Processes, joined_processes
+from s2hand.train.settings import StageSettings, TrainSettings
+from s2hand.train.trainer import StageTrainer, averaged_weights, learning_rate, make_branches
 
 log = logging.getLogger(__name__)
 
-Progress = Callable[[int, int], None]  # (samples seen, samples in all)
-
 _NAMED = 5  # images that an error names
+
+Row = dict[str, float | str]
+
+
+@dataclass(frozen=True)
+class Report:
+    """How far a run is, after a step."""
+
+    stage: str
+    epoch: int  # of the stage, from 1
+    epochs: int
+    seen: int  # samples, over the whole run
+    total: int
+    samples_per_second: float  # of this epoch
+    values: dict[str, float]  # mean of each term over this epoch so far, and `loss`
+
+
+Progress = Callable[[Report], None]
 
 
 @dataclass
 class Position:
     """How far a run is: finished epochs and their history, and the steps of the epoch under way."""
 
-    epoch: int = 0
+    stage: int = 0
+    epoch: int = 0  # of the stage
     step: int = 0
     seconds: float = 0.0  # spent in this epoch's steps
     sums: dict[str, float] = field(default_factory=dict)  # of the terms over this epoch's steps
-    history: list[dict[str, float]] = field(default_factory=list)
+    best: float = float("inf")  # of this stage's epochs
+    history: list[Row] = field(default_factory=list)
 
 
 def train(
@@ -55,44 +81,88 @@ def train(
     hand: str = "open",
     progress: Progress | None = None,
 ) -> None:
-    """Train a network on a pack of crops with detected keypoints; the result is in the folder `out`.
+    """Train both branches on a pack of crops with detected keypoints; the result is in the folder `out`.
 
     `hand` names the hand model, as for `load_hand_model`. Where `out` holds a run of the same settings, data,
     hand model and code, training goes on from it. Ctrl-C saves the state between two steps and raises
-    KeyboardInterrupt. Raises ValueError for a pack or a hand model that can't be used, and
-    NonFiniteLossError, which names the term, the epoch and the images, where the loss is not finite.
+    KeyboardInterrupt. Under torchrun the processes share the work. Raises ValueError for a pack or a hand model
+    that can't be used, and NonFiniteLossError, which names the term, the epoch, the images and a file that
+    reproduces it, where the loss is not finite.
     """
     device = pick_device(settings.device)
-    model = load_hand_model(hand)
-    data = TrainingData(train_pack, device, settings.memory_gb)
-    if len(data) < settings.batch_size:
-        raise ValueError(
-            f"{train_pack}: expected at least train.batch_size = {settings.batch_size} samples, "
-            f"found {len(data)}; add images or lower train.batch_size"
-        )
-    code = source_digest("s2hand.datasets", "s2hand.train")
-    identity = Identity(settings, hand_digest(model), data.digest(), data.size, code)
-    out.mkdir(parents=True, exist_ok=True)
-    remove_partial_files(out)
-    run = _Run(data, Trainer(settings, model, device), identity, out, progress or (lambda seen, total: None))
-    run.resume()
-    run.finish()
+    model = load_hand_model(hand).to(device)
+    data = TrainingData(train_pack, device, settings.memory_gb, settings.workers)
+    with joined_processes(device) as processes:
+        _check_sizes(settings, data, train_pack, processes)
+        code = source_digest("s2hand.datasets", "s2hand.train")
+        identity = Identity(settings, hand_digest(model), data.digest(), data.size, code)
+        if processes.first:
+            out.mkdir(parents=True, exist_ok=True)
+            remove_partial_files(out)
+        processes.wait()
+        run = _Run(data, model, identity, out, progress or (lambda report: None), processes)
+        run.resume()
+        run.finish()
 
 
 def pick_device(choice: str) -> torch.device:
-    """The device of a setting: "auto" is the GPU if there is one. Raises ValueError for a GPU that isn't there."""
+    """The device of a setting: "auto" is the GPU if there is one, this process' own under torchrun.
+
+    Raises ValueError for a GPU that isn't there.
+    """
     available = torch.cuda.is_available()
     if choice == "cuda" and not available:
         raise ValueError("train.device: cuda: torch finds no GPU here; set it to auto or cpu")
-    return torch.device("cuda" if available and choice != "cpu" else "cpu")
+    if available and choice != "cpu":
+        return torch.device("cuda", int(os.environ.get("LOCAL_RANK", "0")))
+    return torch.device("cpu")
+
+
+def held_back(settings: TrainSettings, count: int) -> int:
+    """How many of a pack's samples, its last ones, only choose the best checkpoint."""
+    return int(settings.held_back * count)
+
+
+def _check_sizes(settings: TrainSettings, data: TrainingData, path: Path, processes: Processes) -> None:
+    if len(data) - held_back(settings, len(data)) < settings.batch_size:
+        raise ValueError(
+            f"{path}: expected at least train.batch_size = {settings.batch_size} samples, "
+            f"found {len(data)}; add images or lower train.batch_size"
+        )
+    if settings.batch_size % processes.count:
+        raise ValueError(
+            f"train.batch_size: expected a multiple of the {processes.count} processes, found {settings.batch_size}"
+        )
 
 
 class _Run:
-    def __init__(self, data: TrainingData, trainer: Trainer, identity: Identity, out: Path, progress: Progress) -> None:
-        self.data, self.trainer, self.identity, self.out, self.progress = data, trainer, identity, out, progress
+    def __init__(
+        self,
+        data: TrainingData,
+        hand: HandModel,
+        identity: Identity,
+        out: Path,
+        progress: Progress,
+        processes: Processes,
+    ) -> None:
+        self.data, self.hand, self.identity, self.out = data, hand, identity, out
+        self.progress, self.processes = progress, processes
         self.settings = identity.settings
-        self.steps = len(data) // self.settings.batch_size  # per epoch
+        self.stages = planned_stages(self.settings)
+        self.count = len(data) - held_back(self.settings, len(data))
+        self.steps = self.count // self.settings.batch_size  # per epoch
         self.position = Position()
+        self.branches = make_branches(self.settings, hand, data.device, processes)
+        self.inspector = Inspector(self.branches, data, self.count, out)
+        self.trainer = self._trainer()
+
+    @property
+    def stage(self) -> tuple[Stage, StageSettings]:
+        """The stage under way; after the end, the last one."""
+        return self.stages[min(self.position.stage, len(self.stages) - 1)]
+
+    def _trainer(self) -> StageTrainer:
+        return StageTrainer(self.settings, self.stage[0], self.branches, self.hand, self.processes)
 
     def resume(self) -> None:
         """Go on from the state in `out`, if it is one of this very run."""
@@ -100,63 +170,110 @@ class _Run:
         if state is None:
             return
         self.position = Position(**state["position"])
+        self.branches.load_state_dict(state["branches"])
+        self.trainer = self._trainer()
         self.trainer.load_state_dict(state["trainer"])
-        log.info("going on at epoch %d, step %d", self.position.epoch + 1, self.position.step + 1)
+        name, _ = self.stage
+        log.info("going on at stage %s, epoch %d, step %d", name, self.position.epoch + 1, self.position.step + 1)
 
     def finish(self) -> None:
-        """Train all epochs that are left."""
+        """Train all stages that are left."""
         with deferred_interrupt() as interrupted:
-            while self.position.epoch < self.settings.epochs:
-                self._epoch(interrupted)
+            while self.position.stage < len(self.stages):
+                while self.position.epoch < self.stage[1].epochs:
+                    self._epoch(interrupted)
+                self._next_stage()
         self._save()
 
+    def _next_stage(self) -> None:
+        self.trainer.adopt_average()
+        self.position.stage, self.position.epoch = self.position.stage + 1, 0
+        self.position.best = float("inf")
+        self.trainer = self._trainer()
+
     def _epoch(self, interrupted: Callable[[], bool]) -> None:
-        position, settings = self.position, self.settings
-        order = epoch_order(len(self.data), settings.batch_size, settings.seed, position.epoch)
-        while position.step < self.steps:
-            if interrupted():
+        position, epoch = self.position, self._epochs_before() + self.position.epoch
+        order = epoch_order(self.count, self.settings.batch_size, self.settings.seed, epoch)[position.step :]
+        batches = self.data.batches(self.processes.share(order))
+        for rows in order:
+            if self.processes.any(interrupted(), self.data.device):
                 self._save()
                 raise KeyboardInterrupt
             started = time.perf_counter()
-            values = self._step(order[position.step])
+            values = self._step(next(batches), rows, epoch)
             position.seconds += time.perf_counter() - started
             position.sums = {name: position.sums.get(name, 0.0) + value for name, value in values.items()}
             position.step += 1
-            seen = (position.epoch * self.steps + position.step) * settings.batch_size
-            self.progress(seen, settings.epochs * self.steps * settings.batch_size)
+            self.progress(self._report())
         self._close_epoch()
         self._save()
 
-    def _step(self, rows: torch.Tensor) -> dict[str, float]:
-        epoch, step = self.position.epoch, self.position.step
-        batch = self._batch(rows, generator(self.settings.seed, epoch, step))
-        rate = learning_rate(self.settings, epoch * self.steps + step, self.steps)
+    def _step(self, batch: Batch, rows: torch.Tensor, epoch: int) -> dict[str, float]:
+        """One step with this process' part, `batch`, of the samples `rows`; `epoch` counts over all stages."""
+        settings, position, (stage, plan) = self.settings, self.position, self.stage
+        draws = draw_changes(len(rows), generator(settings.seed, epoch, position.step))
+        batch = augment(batch, settings.augment, self.processes.share(draws.T).T)
+        rate = learning_rate(plan, position.epoch * self.steps + position.step, self.steps)
         try:
             return self.trainer.step(batch, rate)
         except NonFiniteLossError as error:
+            path = write_crash(self.out, batch, self.branches, stage, self.identity)
             names = self.data.names(error.rows)
             shown = ", ".join(names[:_NAMED]) + (f" and {len(names) - _NAMED} more" if names[_NAMED:] else "")
             error.args = (
-                f"epoch {epoch + 1}, step {step + 1}: {error.term} is not finite for the images {shown}; "
-                "look at their keypoints and K, or lower train.learning_rate",
+                f"stage {stage}, epoch {position.epoch + 1}, step {position.step + 1}: {error.term} is not finite "
+                f"for the images {shown}; look at their keypoints and K, or lower the learning rate; "
+                f"to see it again: s2hand train reproduce {path}",
             )
             raise
 
-    def _batch(self, rows: torch.Tensor, draws: torch.Generator) -> Batch:
-        return augment(self.data.batch(rows), self.settings.augment, draws)
+    def _epochs_before(self) -> int:
+        """Epochs of the stages before this one."""
+        return sum(plan.epochs for _, plan in self.stages[: self.position.stage])
+
+    def _report(self) -> Report:
+        position, (stage, plan), size = self.position, self.stage, self.settings.batch_size
+        done = (self._epochs_before() + position.epoch) * self.steps + position.step
+        total = sum(plan.epochs for _, plan in self.stages) * self.steps
+        speed = position.step * size / max(position.seconds, 1e-9)
+        means = {name: value / position.step for name, value in position.sums.items()}
+        return Report(stage, position.epoch + 1, plan.epochs, done * size, total * size, speed, means)
 
     def _close_epoch(self) -> None:
         """Turn the sums of the finished epoch into a line of the history."""
-        position, settings = self.position, self.settings
-        rate = learning_rate(settings, position.epoch * self.steps + self.steps - 1, self.steps)
-        samples = self.steps * settings.batch_size
-        row = {"epoch": float(position.epoch + 1), "learning_rate": rate}
-        row |= {"samples_per_second": samples / max(position.seconds, 1e-9)}
-        row |= {name: value / self.steps for name, value in sorted(position.sums.items())}
-        self.position = Position(position.epoch + 1, history=[*position.history, row])
+        position, (stage, plan), report = self.position, self.stage, self._report()
+        row: Row = {"epoch": float(self._epochs_before() + position.epoch + 1), "stage": str(stage)}
+        row["learning_rate"] = learning_rate(plan, position.epoch * self.steps + self.steps - 1, self.steps)
+        row["samples_per_second"] = report.samples_per_second
+        if self.processes.first:
+            weights = averaged_weights(self.branches, self.trainer)
+            distances = self.inspector.held_back_distances(weights, stage)
+            row |= distances
+            if stage.has_3d:
+                self._keep_best(distances.get("held_back_px", report.values["loss"]))
+            every = self.settings.sheet_epochs
+            if every and (position.epoch + 1 == plan.epochs or (position.epoch + 1) % every == 0):
+                self.inspector.write_sheet(weights, f"{self.position.stage + 1}-{stage}-{position.epoch + 1:03d}")
+        row |= dict(sorted(report.values.items()))
+        position.history = [*position.history, row]
+        position.epoch, position.step, position.seconds, position.sums = position.epoch + 1, 0, 0.0, {}
+
+    def _keep_best(self, value: float) -> None:
+        if value < self.position.best:
+            self.position.best = value
+            write_weights(self.out / BEST, self._weights("reconstruction"), self.identity)
+
+    def _weights(self, branch: str) -> dict[str, torch.Tensor]:
+        state, prefix = averaged_weights(self.branches, self.trainer), f"{branch}."
+        return {name.removeprefix(prefix): tensor for name, tensor in state.items() if name.startswith(prefix)}
 
     def _save(self) -> None:
-        state = {"position": vars(self.position), "trainer": self.trainer.state_dict()}
+        if not self.processes.first:
+            return
+        position = vars(self.position)
+        state = {"position": position, "branches": self.branches.state_dict(), "trainer": self.trainer.state_dict()}
         write_state(self.out, state, self.identity)
-        write_weights(self.out, self.trainer.average.weights(), self.identity)
+        write_weights(self.out / WEIGHTS, self._weights("reconstruction"), self.identity)
+        if self.branches.keypoints is not None:
+            write_weights(self.out / KEYPOINTS, self._weights("keypoints"), self.identity)
         write_history(self.out, self.position.history)

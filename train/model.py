@@ -1,6 +1,6 @@
-"""The trained network: image to geometry code to hand in camera space to its 21 joints in the image.
+"""The 3D branch: image to codes to a textured hand in camera space to its 21 joints, and its picture, in the image.
 
-Sections 3.1 to 3.3 of the paper without texture: M = s M0 R + T, joints projected by K.
+Sections 3.1 to 3.3 of the paper: M = s M0 R + T, joints projected by K, the mesh rendered with its colours and light.
 """
 
 from dataclasses import dataclass
@@ -8,9 +8,11 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from s2hand.train.encoder import Anchor, Encoder, GeometryCode
+from s2hand.train.encoder import Anchor, Encoded, Encoder, GeometryCode
 from s2hand.train.mano import HandModel
+from s2hand.train.render.image import RenderedImage, render_mesh
 from s2hand.train.settings import EncoderSettings
+from s2hand.train.texture import TextureCode
 
 NEAR = 0.01
 """Metres: points nearer to the camera's plane, or behind it, are projected as if they were there."""
@@ -23,6 +25,7 @@ class Hands:
     """B decoded hands."""
 
     code: GeometryCode
+    texture: TextureCode
     joints_cam: Tensor  # [B, 21, 3] metres, camera
     vertices_cam: Tensor  # [B, 778, 3]
     joints_px: Tensor  # [B, 21, 2] pixels of the crop
@@ -47,10 +50,11 @@ class HandNetwork(nn.Module):
     def forward(self, images: Tensor, K: Tensor) -> Hands:
         """Reconstruct hands from crops: images [B, 3, S, S] RGB in [0, 1], K [B, 3, 3] of the crops."""
         encoded = self.encoder(images, K)
-        return self.decode(encoded.code, K, encoded.points_px)
+        return self.decode(encoded, K)
 
-    def decode(self, code: GeometryCode, K: Tensor, points_px: Tensor | None = None) -> Hands:
-        """Hands of a geometry code, seen by cameras K [B, 3, 3]; float32 under autocast too."""
+    def decode(self, encoded: Encoded, K: Tensor) -> Hands:
+        """Hands of codes, seen by cameras K [B, 3, 3]; float32 under autocast too."""
+        code = encoded.code
         with torch.autocast(K.device.type, enabled=False):
             mesh = self.hand(code.pose, code.shape)
             wrist = mesh.joints[:, :1]
@@ -58,7 +62,22 @@ class HandNetwork(nn.Module):
             shift = scale * wrist + code.translation.unsqueeze(1)
             vertices_cam = scale * ((mesh.vertices - wrist) @ turn) + shift
             joints_cam = scale * ((mesh.joints - wrist) @ turn) + shift
-            return Hands(code, joints_cam, vertices_cam, project(joints_cam, K), points_px)
+            pixels = project(joints_cam, K)
+            return Hands(code, encoded.texture, joints_cam, vertices_cam, pixels, encoded.points_px)
+
+
+def render_hands(
+    hand: HandModel,
+    hands: Hands,
+    K: Tensor,  # [B, 3, 3]
+    background: Tensor,  # [B or 1, 3, S, S]
+    supersampling: int = 2,
+) -> RenderedImage:
+    """Hands of a model with their texture and light, before images; float32 under autocast too."""
+    mesh, texture = (hands.vertices_cam, hand.faces), hands.texture
+    size = (background.shape[-2], background.shape[-1])
+    with torch.autocast(K.device.type, enabled=False):
+        return render_mesh(*mesh, texture.colors, K, texture.lights, size, background, supersampling)
 
 
 def mean_bone(hand: HandModel) -> float:

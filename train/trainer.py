@@ -1,66 +1,95 @@
-"""One network in training: a step of it, its learning rate, its state."""
+"""A stage of training: its steps, its learning rate, its state."""
 
 import math
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from s2hand.train.augment import Batch
 from s2hand.train.average import WeightAverage
+from s2hand.train.branches import Branches, Stage, start_training, synchronize_batch_norm
 from s2hand.train.gradients import GradientEngine
 from s2hand.train.mano import HandModel
-from s2hand.train.model import HandNetwork
 from s2hand.train.objective import Objective
-from s2hand.train.settings import TrainSettings
+from s2hand.train.processes import Processes
+from s2hand.train.settings import StageSettings, TrainSettings
 
 
-def learning_rate(settings: TrainSettings, step: int, steps_per_epoch: int) -> float:
-    """The learning rate of a step, counted from 0 over the whole run; a short run warms up in a tenth of it."""
-    steps = settings.epochs * steps_per_epoch
-    warmth = min(1.0, (step + 1) / (min(settings.warmup_steps, steps // 10) + 1))
-    if settings.schedule == "cosine":
+def learning_rate(plan: StageSettings, step: int, steps_per_epoch: int) -> float:
+    """The learning rate of a step, counted from 0 over the stage; a short stage warms up in a tenth of it."""
+    steps = plan.epochs * steps_per_epoch
+    warmth = min(1.0, (step + 1) / (min(plan.warmup_steps, steps // 10) + 1))
+    if plan.schedule == "cosine":
         decay = 0.5 * (1 + math.cos(math.pi * step / steps))
     else:
-        decay = settings.step_factor ** (step // (settings.step_epochs * steps_per_epoch))
-    return settings.learning_rate * warmth * decay
+        decay = plan.step_factor ** (step // (plan.step_epochs * steps_per_epoch))
+    return plan.learning_rate * warmth * decay
 
 
-class Trainer:
-    """Network, objective and optimiser on `device`; the first weights depend on the seed alone."""
+def make_branches(settings: TrainSettings, hand: HandModel, device: torch.device, processes: Processes) -> Branches:
+    """Both branches on `device`; their first weights depend on the seed alone."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(settings.seed)
+        branches = Branches(settings, hand)
+    branches.to(device=device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    if device.type == "cuda" and processes.count > 1:
+        synchronize_batch_norm(branches)
+    if settings.compile:
+        for module in (branches.reconstruction and branches.reconstruction.encoder, branches.keypoints):
+            if module is not None:
+                module.compile()
+    return branches
 
-    def __init__(self, settings: TrainSettings, hand: HandModel, device: torch.device) -> None:
-        self.settings, self.device = settings, device
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(settings.seed)
-            network = HandNetwork(settings.encoder, hand)
-        self.network = network.to(device=device, memory_format=torch.channels_last).train()  # type: ignore[call-overload]
-        objective = Objective(settings.loss, self.network.hand)
-        parts = settings.micro_batches if device.type == "cpu" else 1
-        self.engine = GradientEngine(self.network, objective, parts, settings.precision == "bfloat16")
-        self.optimizer = torch.optim.Adam(self.network.parameters(), settings.learning_rate, fused=True)
-        self.average = WeightAverage(self.network, settings.weight_average)
+
+class StageTrainer:
+    """The branches of one stage with its objective, an optimiser of their own, and their average."""
+
+    def __init__(
+        self, settings: TrainSettings, stage: Stage, branches: Branches, hand: HandModel, processes: Processes
+    ) -> None:
+        self.branches, self.processes = branches.of_stage(stage), processes
+        self.device = hand.faces.device
+        start_training(self.branches, settings.freeze_batch_norm)
+        objective = Objective(settings.loss, hand, stage, settings.supersampling)
+        parts = settings.micro_batches if self.device.type == "cpu" and not settings.compile else 1
+        self.engine = GradientEngine(self.branches, objective, parts, settings.precision == "bfloat16")
+        self.optimizer = torch.optim.Adam(self.branches.parameters(), fused=True)
+        self.average = WeightAverage(self.branches, settings.weight_average)
 
     def step(self, batch: Batch, rate: float) -> dict[str, float]:
         """One step of the optimiser at learning rate `rate`; returns the mean of each term, unweighted, and `loss`.
 
-        Raises NonFiniteLossError, and changes nothing, where a term or the gradient is not finite.
+        `batch` is this process' part of the batch. Raises NonFiniteLossError, and changes nothing, where a term or
+        the gradient is not finite.
         """
         for group in self.optimizer.param_groups:
             group["lr"] = rate
         result = self.engine.compute(batch)
-        for parameter, gradient in zip(self.network.parameters(), result.gradients, strict=True):
+        values = torch.tensor(list(result.values.values()), device=self.device)
+        self.processes.average([*result.gradients, values])
+        for parameter, gradient in zip(self.branches.parameters(), result.gradients, strict=True):
             parameter.grad = gradient
         self.optimizer.step()
         self.average.update()
-        return result.values
+        return dict(zip(result.values, values.tolist(), strict=True))
+
+    def adopt_average(self) -> None:
+        """Let the branches go on from the average of their weights, as the next stage does."""
+        self.branches.load_state_dict(self.average.weights())
+        for parameter in self.branches.parameters():
+            parameter.grad = None
 
     def state_dict(self) -> dict[str, Any]:
-        """All that a later step depends on."""
-        parts = {"network": self.network, "optimizer": self.optimizer, "average": self.average}
-        return {name: part.state_dict() for name, part in parts.items()}
+        """All that a later step of the stage depends on, but the weights themselves."""
+        return {"optimizer": self.optimizer.state_dict(), "average": self.average.state_dict()}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Go on from a saved state."""
-        self.network.load_state_dict(state["network"])
         self.optimizer.load_state_dict(state["optimizer"])
         self.average.load_state_dict(state["average"])
+
+
+def averaged_weights(branches: Branches, trainer: StageTrainer) -> dict[str, Tensor]:
+    """The state of both branches, those of the stage under way as their average has them."""
+    return branches.state_dict() | trainer.average.weights()

@@ -4,10 +4,10 @@ import cv2
 import numpy as np
 import pytest
 
+from s2hand.datasets.drawing import FINGER_COLORS, draw_hand, joint_color
 from s2hand.detect import DetectSettings, HandDetector, run_detection
 from s2hand.detect import run as run_module
 from s2hand.detect import sheet as module
-from s2hand.detect.drawing import FINGER_COLORS, draw_hand, joint_color
 from s2hand.detect.sheet import TILE, spread, write_sheets
 
 

@@ -18,7 +18,9 @@ TINY: dict[str, Any] = {
     "data.synthetic.image_size": 96,
     "pack.image_size": 64,
     "pack.min_confidence": 0.0,
-    "train.epochs": 1,
+    "train.stages.shape.epochs": 1,
+    "train.stages.keypoints.epochs": 1,
+    "train.stages.joint.epochs": 1,
     "train.batch_size": 16,
 }
 

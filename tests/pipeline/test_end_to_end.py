@@ -46,7 +46,7 @@ def test_photographs_become_metrics_once(project: Any) -> None:
     assert "Running stage" not in again.stdout
     assert "up to date" in again.stdout
 
-    project.set(train__epochs=2)
+    project.set(train__stages__joint__epochs=2)
     third = project.run("dvc", "repro")
     ran = [line.split("'")[1] for line in third.stdout.splitlines() if line.startswith("Running stage")]
     assert ran == ["train", "evaluate"]
@@ -77,10 +77,10 @@ def test_a_folder_of_left_hands_becomes_agreement(project: Any, tmp_path: Path) 
 
 def test_a_wrong_parameter_ends_with_its_path(project: Any) -> None:
     path = project.folder / "params.yaml"
-    path.write_text(path.read_text().replace("epochs:", "epoch:"))
+    path.write_text(path.read_text().replace("batch_size: 16", "batch_sizes: 16"))
     done = project.run("s2hand", "stage", "train", check=False)
     assert done.returncode == 1
-    assert "train.epoch: unknown key, did you mean epochs?" in done.stderr.replace("\n", " ")
+    assert "train.batch_sizes: unknown key, did you mean batch_size?" in done.stderr.replace("\n", " ")
 
 
 def test_a_missing_folder_ends_in_one_line(project: Any, tmp_path: Path) -> None:

@@ -33,9 +33,9 @@ def test_the_shipped_parameters_are_valid() -> None:
 @pytest.mark.parametrize(
     ("section", "key", "value", "message"),
     [
-        ("train", "epoch", 3, "train.epoch: unknown key, did you mean epochs?"),
-        ("train", "epochs", "three", "train.epochs: Input should be a valid integer, found 'three'"),
-        ("train", "epochs", True, "train.epochs: Input should be a valid integer, found True"),
+        ("train", "stage", 3, "train.stage: unknown key, did you mean stages?"),
+        ("train", "batch_size", "3", "train.batch_size: Input should be a valid integer, found '3'"),
+        ("train", "batch_size", True, "train.batch_size: Input should be a valid integer, found True"),
         ("pack", "image_size", 0, "pack.image_size: Input should be greater than or equal to 32, found 0"),
         ("data", "source", "frei", "data.source: Input should be 'synthetic', 'freihand' or 'folder', found 'frei'"),
         ("detect", "hand", "left", "detect.hand: set data.folder.hand instead"),

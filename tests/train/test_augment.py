@@ -6,7 +6,18 @@ import numpy as np
 import pytest
 import torch
 
-from s2hand.train.augment import Batch, View, augment, change_colour, move_view, new_cameras, warp
+from s2hand.train.augment import (
+    Batch,
+    View,
+    augment,
+    blur,
+    change_colour,
+    cover,
+    draw_changes,
+    move_view,
+    new_cameras,
+    warp,
+)
 from s2hand.train.model import project
 from s2hand.train.settings import AugmentSettings
 
@@ -32,7 +43,11 @@ def samples(count, seed=0):
     random = torch.Generator().manual_seed(seed)
     keypoints = torch.rand(count, 21, 3, generator=random) * torch.tensor([SIZE, SIZE, 1])
     images = torch.rand(count, 3, SIZE, SIZE, generator=random)
-    return Batch(images, cameras(count), keypoints, torch.arange(count))
+    return Batch(images, images, cameras(count), keypoints, torch.arange(count))
+
+
+def draws(count, seed=0):
+    return draw_changes(count, torch.Generator().manual_seed(seed))
 
 
 @pytest.mark.parametrize("seed", range(5))
@@ -74,7 +89,7 @@ def test_keypoints_stay_on_what_they_mark_in_the_image():
     keypoints[:, :, :2] = spot[:, None]
     view = random_view(count)
     view = View(view.roll, view.zoom, view.shift.clamp(-0.15, 0.15))
-    moved = move_view(Batch(images, cameras(count), keypoints, torch.arange(count)), view)
+    moved = move_view(Batch(images, images, cameras(count), keypoints, torch.arange(count)), view)
     light = moved.images[:, 0]
     total = light.sum((1, 2))
     found = torch.stack([(light.sum(1) * grid).sum(1) / total, (light.sum(2) * grid).sum(1) / total], 1)
@@ -93,7 +108,7 @@ def test_a_quarter_turn_moves_pixels_exactly():
 def test_no_change_changes_nothing():
     batch = samples(4)
     still = AugmentSettings(rotation_degrees=0.0, scale=1.0, shift=0.0, colour=0.0)
-    same = augment(batch, still, torch.Generator().manual_seed(0))
+    same = augment(batch, still, draws(4))
     torch.testing.assert_close(same.images, batch.images, atol=1e-4, rtol=0)
     torch.testing.assert_close(same.K, batch.K, atol=1e-3, rtol=1e-5)
     torch.testing.assert_close(same.keypoints, batch.keypoints, atol=1e-3, rtol=1e-5)
@@ -102,16 +117,14 @@ def test_no_change_changes_nothing():
 def test_missing_joints_stay_missing():
     batch = samples(2)
     batch.keypoints[:, 3] = torch.tensor([torch.nan, torch.nan, 0.0])
-    moved = augment(batch, AugmentSettings(), torch.Generator().manual_seed(0))
+    moved = augment(batch, AugmentSettings(), draws(2))
     assert moved.keypoints[:, 3, :2].isnan().all()
     assert (moved.keypoints[:, 3, 2] == 0).all()
     assert torch.isfinite(moved.keypoints[:, 4:]).all()
 
 
 def test_the_generator_alone_decides():
-    first, again, other = (
-        augment(samples(4), AugmentSettings(), torch.Generator().manual_seed(seed)) for seed in (1, 1, 2)
-    )
+    first, again, other = (augment(samples(4), AugmentSettings(), draws(4, seed)) for seed in (1, 1, 2))
     assert torch.equal(first.images, again.images)
     assert torch.equal(first.keypoints, again.keypoints)
     assert not torch.equal(first.keypoints, other.keypoints)
@@ -120,7 +133,7 @@ def test_the_generator_alone_decides():
 def test_changes_stay_within_the_settings():
     settings = AugmentSettings(rotation_degrees=30.0, scale=1.5, shift=0.1, colour=0.0)
     batch = samples(200)
-    moved = augment(batch, settings, torch.Generator().manual_seed(0))
+    moved = augment(batch, settings, draws(200))
     zoom = (moved.K[:, 0, 0] / batch.K[:, 0, 0]).numpy()
     assert zoom.min() == pytest.approx(1 / 1.5, abs=0.02)
     assert zoom.max() == pytest.approx(1.5, abs=0.02)
@@ -143,6 +156,58 @@ def test_colours_stay_in_range_and_grey_stays_grey_without_tint():
     torch.testing.assert_close(grey[:, 0], grey[:, 2])
 
 
+@pytest.mark.parametrize("seed", range(3))
+def test_a_whole_change_projects_as_the_image_moved(seed):
+    """Of all changes together: the true hand, turned by the view, projects by the new K onto the new keypoints."""
+    settings = AugmentSettings(blur=0.02, occlusion=0.5)
+    random = torch.Generator().manual_seed(seed)
+    points = torch.rand(16, 21, 3, generator=random) - torch.tensor([0.5, 0.5, -0.5])
+    batch = samples(16)
+    keypoints = torch.cat([project(points, batch.K), torch.ones(16, 21, 1)], dim=-1)
+    batch = Batch(batch.images, batch.targets, batch.K, keypoints, batch.rows)
+    changes = draws(16, seed)
+    moved = augment(batch, settings, changes)
+    roll = changes[:, 0] * math.pi
+    view = View(roll, torch.ones(16), torch.zeros(16, 2))
+    after = project(points @ view.turns().transpose(1, 2), moved.K)
+    torch.testing.assert_close(after, moved.keypoints[..., :2], atol=0.02, rtol=1e-4)
+    assert not torch.equal(moved.images, moved.targets)
+
+
+def test_only_the_networks_images_are_blurred_and_covered():
+    clean, spoilt = (AugmentSettings(blur=size, occlusion=share) for size, share in ((0.0, 0.0), (0.05, 1.0)))
+    one, other = (augment(samples(6), settings, draws(6)) for settings in (clean, spoilt))
+    assert torch.equal(one.targets, other.targets)
+    assert torch.equal(one.images, one.targets)
+    assert torch.equal(one.keypoints, other.keypoints)
+    assert ((one.images - other.images).abs().amax((1, 2, 3)) > 0.1).all()
+
+
+def test_blur_keeps_a_flat_image_and_the_mean_of_a_spot():
+    flat = torch.full((2, 3, 24, 24), 0.3)
+    torch.testing.assert_close(blur(flat, torch.tensor([0.0, 2.0])), flat)
+    spot = torch.zeros(2, 1, 25, 25)
+    spot[:, :, 12, 12] = 1.0
+    sharp, soft = blur(spot, torch.tensor([0.0, 2.0]))
+    torch.testing.assert_close(sharp, spot[0], atol=1e-6, rtol=0)
+    assert soft.sum() == pytest.approx(1.0, abs=1e-4)
+    assert soft[0, 12, 12] == pytest.approx(1 / (2 * math.pi * 4), rel=0.02)
+
+
+def test_covers_are_rectangles_of_one_colour_on_their_share_of_the_crops():
+    images = torch.full((400, 3, 32, 32), -1.0)
+    covered = cover(images, draws(400)[:, 11:], 0.25)
+    hidden = (covered >= 0).all(1)
+    share = hidden.flatten(1).any(1).float().mean()
+    assert 0.15 < share < 0.3
+    for mask, image in zip(hidden, covered, strict=True):
+        if mask.any():
+            rows, columns = mask.any(1), mask.any(0)
+            assert torch.equal(mask, rows[:, None] & columns)
+            assert max(rows.sum(), columns.sum()) <= math.ceil(0.4 * 32)
+            assert image[:, mask].std(1).max() < 1e-6
+
+
 def test_batches_of_unequal_length_are_refused():
     with pytest.raises(ValueError, match=r"Batch.K: expected \[2, 3, 3\], found \[3, 3, 3\]"):
-        Batch(torch.zeros(2, 3, 8, 8), torch.zeros(3, 3, 3), torch.zeros(2, 21, 3), torch.arange(2))
+        Batch(*[torch.zeros(2, 3, 8, 8)] * 2, torch.zeros(3, 3, 3), torch.zeros(2, 21, 3), torch.arange(2))

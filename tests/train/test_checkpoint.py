@@ -35,7 +35,7 @@ def trained(hand, tmp_path_factory):
     folder = tmp_path_factory.mktemp("trained")
     torch.manual_seed(0)
     network = HandNetwork(SETTINGS.encoder, hand)
-    write_weights(folder, network.state_dict(), Identity(SETTINGS, hand_digest(hand), "data", 64, "code"))
+    write_weights(folder / WEIGHTS, network.state_dict(), Identity(SETTINGS, hand_digest(hand), "data", 64, "code"))
     return folder
 
 
@@ -79,7 +79,7 @@ def test_another_hand_model_is_refused(trained, tiny_pack, mano_pickle):
 
 def test_crops_of_another_size_are_refused(hand, tiny_pack, tmp_path):
     network = HandNetwork(SETTINGS.encoder, hand)
-    write_weights(tmp_path, network.state_dict(), Identity(SETTINGS, hand_digest(hand), "data", 96, "code"))
+    write_weights(tmp_path / WEIGHTS, network.state_dict(), Identity(SETTINGS, hand_digest(hand), "data", 96, "code"))
     with pytest.raises(CheckpointError, match=r"trained on crops of 96 pixels, .* has 64"):
         predict(tmp_path, Pack(tiny_pack))
 

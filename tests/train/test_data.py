@@ -9,7 +9,7 @@ CPU = torch.device("cpu")
 
 
 def test_memory_and_file_give_the_same_batches(tiny_pack):
-    memory, file = (TrainingData(tiny_pack, CPU, gigabytes) for gigabytes in (1.0, 0.0))
+    memory, file = (TrainingData(tiny_pack, CPU, gigabytes, workers=2) for gigabytes in ("auto", 0.0))
     assert memory.in_memory
     assert not file.in_memory
     rows = torch.tensor([5, 0, 5, 3])
@@ -20,8 +20,20 @@ def test_memory_and_file_give_the_same_batches(tiny_pack):
     assert ours.images.is_contiguous(memory_format=torch.channels_last)
 
 
+def test_workers_read_the_same_batches_in_the_same_order(tiny_pack, caplog):
+    order = torch.tensor([[5, 0], [2, 2], [7, 1]])
+    with caplog.at_level("INFO"):
+        memory, file = (TrainingData(tiny_pack, CPU, gigabytes, workers=2) for gigabytes in ("auto", 0.0))
+    assert "held in the memory of cpu" in caplog.messages[0]
+    assert "read by 2 processes" in caplog.messages[1]
+    for ours, theirs in zip(memory.batches(order), file.batches(order), strict=True):
+        assert torch.equal(ours.images, theirs.images)
+        assert torch.equal(ours.rows, theirs.rows)
+        assert torch.equal(ours.K, theirs.K)
+
+
 def test_batches_hold_what_the_pack_holds(tiny_pack):
-    data = TrainingData(tiny_pack, CPU, 1.0)
+    data = TrainingData(tiny_pack, CPU, "auto", workers=1)
     pack = Pack(tiny_pack)
     batch = data.batch(torch.tensor([2, 1]))
     rows = pack.rows([2, 1])

@@ -78,8 +78,9 @@ def test_a_zoomed_crop_of_the_same_place_is_nearer():
 
 def test_all_parameters_get_gradients(images):
     network = encoder()
-    code = network(images, FREIHAND_K.repeat(2, 1, 1)).code
-    sum(getattr(code, field.name).sum() for field in dataclasses.fields(code)).backward()
+    encoded = network(images, FREIHAND_K.repeat(2, 1, 1))
+    codes = (encoded.code, encoded.texture)
+    sum(getattr(code, field.name).sum() for code in codes for field in dataclasses.fields(code)).backward()
     assert all(parameter.grad is not None for parameter in network.parameters())
 
 

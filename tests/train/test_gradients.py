@@ -8,11 +8,13 @@ import torch
 from torch import nn
 
 from s2hand.train.augment import Batch, split_batch
+from s2hand.train.branches import Branches, Stage
 from s2hand.train.gradients import GradientEngine, NonFiniteLossError
 from s2hand.train.mano import load_hand_model
-from s2hand.train.model import HandNetwork
 from s2hand.train.objective import Objective
-from s2hand.train.settings import EncoderSettings, LossSettings
+from s2hand.train.settings import EncoderSettings, HourglassSettings, LossSettings, TrainSettings
+
+_JOINT_TERMS = ("E_loc", "E_ori", "E_pixel", "E_SSIM", "E_beta", "E_C", "E_s", "E_J", "E_2d", "E_con")
 
 
 @pytest.fixture(scope="module")
@@ -25,13 +27,16 @@ def make_batch(count):
     K = torch.tensor([[60.0, 0.0, 32.0], [0.0, 60.0, 32.0], [0.0, 0.0, 1.0]]).repeat(count, 1, 1)
     places = 64 * torch.rand(count, 21, 2, generator=generator)
     keypoints = torch.cat([places, torch.rand(count, 21, 1, generator=generator)], dim=-1)
-    return Batch(torch.rand(count, 3, 64, 64, generator=generator), K, keypoints, torch.arange(100, 100 + count))
+    images = torch.rand(count, 3, 64, 64, generator=generator)
+    return Batch(images, images, K, keypoints, torch.arange(100, 100 + count))
 
 
 def make_engine(hand, parts):
     torch.manual_seed(0)
-    network = HandNetwork(EncoderSettings(pretrained="never"), hand).train()
-    return GradientEngine(network, Objective(LossSettings(), hand), parts, half=False), network
+    hourglass = HourglassSettings(stacks=2, features=16, depth=2, image_size=32)
+    settings = TrainSettings(encoder=EncoderSettings(pretrained="never"), hourglass=hourglass)
+    network = Branches(settings, hand).train()
+    return GradientEngine(network, Objective(LossSettings(), hand, Stage.joint), parts, half=False), network
 
 
 def test_a_batch_falls_into_equal_parts():
@@ -54,7 +59,7 @@ def test_gradients_are_the_mean_over_the_samples_of_all_parts(hand):
             total += gradient * (len(part.rows) / 5)
     for ours, theirs in zip(found.gradients, expected, strict=True):
         torch.testing.assert_close(ours, theirs, rtol=1e-3, atol=1e-5)
-    assert set(found.values) == {"E_loc", "E_ori", "E_beta", "E_s", "E_J", "loss"}
+    assert set(found.values) == {*_JOINT_TERMS, "loss"}
 
 
 def test_the_number_of_threads_changes_nothing(hand, monkeypatch):

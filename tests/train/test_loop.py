@@ -10,19 +10,41 @@ import time
 import pytest
 import torch
 
-from s2hand.train.checkpoint import HISTORY, STATE, WEIGHTS, read_checkpoint
+from s2hand.train.checkpoint import BEST, HISTORY, KEYPOINTS, STATE, WEIGHTS, read_checkpoint
+from s2hand.train.crash import CRASH, reproduce
 from s2hand.train.gradients import NonFiniteLossError
 from s2hand.train.loop import pick_device, train
-from s2hand.train.settings import AugmentSettings, EncoderSettings, LossSettings, TrainSettings
-from s2hand.train.trainer import Trainer, learning_rate
+from s2hand.train.processes import Processes
+from s2hand.train.settings import (
+    AugmentSettings,
+    EncoderSettings,
+    HourglassSettings,
+    LossSettings,
+    StageSettings,
+    StagesSettings,
+    TrainSettings,
+)
+from s2hand.train.trainer import learning_rate, make_branches
 
 STILL = AugmentSettings(rotation_degrees=0.0, scale=1.0, shift=0.0, colour=0.0)
 
 
+def plan(epochs, **changes):
+    return StageSettings(**{"epochs": epochs, "learning_rate": 1e-3} | changes)
+
+
+def stages(shape=1, keypoints=1, joint=1, **changes):
+    """The three stages with their epochs."""
+    return StagesSettings(
+        shape=plan(shape, **changes), keypoints=plan(keypoints, **changes), joint=plan(joint, **changes)
+    )
+
+
 def settings(**changes):
     fields = {
-        "epochs": 3,
+        "stages": stages(),
         "batch_size": 4,
+        "hourglass": HourglassSettings(stacks=2, features=16, depth=2, image_size=32),
         "device": "cpu",
         "weight_average": 0.9,
         "encoder": EncoderSettings(pretrained="never"),
@@ -42,22 +64,35 @@ def assert_same_weights(one, other):
 
 def history(folder):
     with (folder / HISTORY).open(newline="") as file:
-        return [{key: float(value) for key, value in row.items()} for row in csv.DictReader(file)]
+        rows = [{key: value for key, value in row.items() if value} for row in csv.DictReader(file)]
+    return [{key: value if key == "stage" else float(value) for key, value in row.items()} for row in rows]
+
+
+def terms(row):
+    """The loss terms that a line of the history has."""
+    return {name for name in row if name.startswith("E_")}
 
 
 @pytest.fixture(scope="module")
 def whole(tiny_pack, tmp_path_factory):
-    """An uninterrupted run of three epochs."""
+    """An uninterrupted run of three stages of an epoch each."""
     out = tmp_path_factory.mktemp("whole")
     train(settings(), tiny_pack, out)
     return out
 
 
 def test_a_run_writes_weights_state_and_history(whole, tiny_pack):
-    assert {path.name for path in whole.iterdir()} == {WEIGHTS, STATE, HISTORY}
+    assert {path.name for path in whole.iterdir()} == {WEIGHTS, BEST, KEYPOINTS, STATE, HISTORY, "sheets"}
     rows = history(whole)
     assert [row["epoch"] for row in rows] == [1, 2, 3]
-    assert {"learning_rate", "samples_per_second", "loss", "E_loc", "E_ori", "E_beta", "E_s", "E_J"} <= set(rows[0])
+    assert [row["stage"] for row in rows] == ["shape", "keypoints", "joint"]
+    assert {"learning_rate", "samples_per_second", "loss"} <= set(rows[0])
+    photo, regu = {"E_pixel", "E_SSIM"}, {"E_beta", "E_C", "E_s", "E_J"}
+    assert terms(rows[0]) == {"E_loc", "E_ori"} | photo | regu
+    assert terms(rows[1]) == {"E_2d"}
+    assert terms(rows[2]) == terms(rows[0]) | terms(rows[1]) | {"E_con"}
+    names = {path.name for path in (whole / "sheets").iterdir()}
+    assert names == {"1-shape-001.png", "2-keypoints-001.png", "3-joint-001.png"}
     identity = read_checkpoint(whole).identity
     assert identity.settings == settings()
     assert identity.image_size == 64
@@ -66,8 +101,8 @@ def test_a_run_writes_weights_state_and_history(whole, tiny_pack):
 def test_the_loss_is_the_weighted_sum_of_the_terms(whole):
     loss = LossSettings()
     for row in history(whole):
-        terms = [getattr(loss, name) * row[name] for name in ("E_loc", "E_ori", "E_beta", "E_s", "E_J")]
-        assert row["loss"] == pytest.approx(sum(terms), rel=1e-3)
+        weighted = [getattr(loss, name) * row[name] for name in terms(row)]
+        assert row["loss"] == pytest.approx(sum(weighted), rel=1e-3)
 
 
 def test_two_runs_are_the_same_to_the_bit(whole, tiny_pack, tmp_path):
@@ -79,7 +114,7 @@ def test_two_runs_are_the_same_to_the_bit(whole, tiny_pack, tmp_path):
 
 def test_parts_by_threads_are_the_same_to_the_bit_too(tiny_pack, tmp_path):
     for name in ("one", "two"):
-        train(settings(epochs=1, micro_batches=2), tiny_pack, tmp_path / name)
+        train(settings(micro_batches=2), tiny_pack, tmp_path / name)
     assert_same_weights(tmp_path / "one", tmp_path / "two")
 
 
@@ -91,29 +126,29 @@ class KillError(Exception):
 def test_a_run_that_breaks_off_goes_on_to_the_same_weights(whole, tiny_pack, tmp_path, after):
     """Eight samples, so two steps of four make an epoch: it ends after a step, between epochs, and at the end."""
 
-    def stop(seen, total):
-        assert total == 24
-        if seen == after:
+    def stop(report):
+        assert report.total == 24
+        if report.seen == after:
             raise KillError
 
     with pytest.raises(KillError):
         train(settings(), tiny_pack, tmp_path, progress=stop)
     seen = []
-    train(settings(), tiny_pack, tmp_path, progress=lambda done, total: seen.append(done))
+    train(settings(), tiny_pack, tmp_path, progress=lambda report: seen.append(report.seen))
     assert seen[0] == max(after - 4, 0) // 8 * 8 + 4
     assert_same_weights(whole, tmp_path)
-    assert [row["E_loc"] for row in history(tmp_path)] == [row["E_loc"] for row in history(whole)]
+    assert [row["loss"] for row in history(tmp_path)] == [row["loss"] for row in history(whole)]
 
 
 def test_ctrl_c_saves_the_step_and_goes_on_from_it(whole, tiny_pack, tmp_path):
-    def press(seen, total):
-        if seen == 12:
+    def press(report):
+        if report.seen == 12:
             os.kill(os.getpid(), signal.SIGINT)
 
     with pytest.raises(KeyboardInterrupt):
         train(settings(), tiny_pack, tmp_path, progress=press)
     seen = []
-    train(settings(), tiny_pack, tmp_path, progress=lambda done, total: seen.append(done))
+    train(settings(), tiny_pack, tmp_path, progress=lambda report: seen.append(report.seen))
     assert seen == [16, 20, 24]
     assert_same_weights(whole, tmp_path)
 
@@ -126,8 +161,8 @@ def test_a_killed_process_goes_on_to_the_same_weights(whole, tiny_pack, tmp_path
         "from s2hand.train.loop import train\n"
         "from s2hand.train.settings import TrainSettings\n"
         "settings = TrainSettings.model_validate_json(sys.argv[1])\n"
-        "def slow(seen, total):\n"
-        "    time.sleep(1.0 if seen > 8 else 0)\n"
+        "def slow(report):\n"
+        "    time.sleep(1.0 if report.seen > 8 else 0)\n"
         "train(settings, Path(sys.argv[2]), Path(sys.argv[3]), progress=slow)\n"
     )
     out = tmp_path / "run"
@@ -143,22 +178,22 @@ def test_a_killed_process_goes_on_to_the_same_weights(whole, tiny_pack, tmp_path
 
 def test_a_finished_run_is_not_trained_again(whole, tiny_pack, tmp_path):
     steps = []
-    train(settings(), tiny_pack, whole, progress=lambda done, total: steps.append(done))
+    train(settings(), tiny_pack, whole, progress=lambda report: steps.append(report.seen))
     assert steps == []
 
 
-@pytest.mark.parametrize("change", [{"learning_rate": 2e-3}, {"seed": 1}, {"epochs": 4}], ids=str)
+@pytest.mark.parametrize("change", [{"weight_average": 0.8}, {"seed": 1}, {"stages": stages(2, 0, 0)}], ids=str)
 def test_a_run_of_other_settings_starts_anew(tiny_pack, tmp_path, change):
-    short = settings(epochs=1)
+    short = settings(stages=stages(1, 0, 0))
     train(short, tiny_pack, tmp_path)
     seen = []
-    changed = settings(**{"epochs": 1} | change)
-    train(changed, tiny_pack, tmp_path, progress=lambda done, total: seen.append(done))
+    changed = settings(**{"stages": stages(1, 0, 0)} | change)
+    train(changed, tiny_pack, tmp_path, progress=lambda report: seen.append(report.seen))
     assert seen[0] == 4
 
 
 def test_it_learns_a_tiny_pack_by_heart(tiny_pack, tmp_path):
-    chosen = settings(epochs=40, batch_size=8, augment=STILL, weight_average=0.0, warmup_steps=4)
+    chosen = settings(stages=stages(40, 0, 0, warmup_steps=4), batch_size=8, augment=STILL, weight_average=0.0)
     train(chosen, tiny_pack, tmp_path)
     rows = history(tmp_path)
     assert rows[-1]["E_loc"] < 0.3 * rows[0]["E_loc"]
@@ -167,33 +202,76 @@ def test_it_learns_a_tiny_pack_by_heart(tiny_pack, tmp_path):
 
 def test_an_encoder_that_points_learns_its_points_too(tiny_pack, tmp_path):
     chosen = settings(
-        epochs=40,
+        stages=stages(40, 0, 0, warmup_steps=4),
         batch_size=8,
         augment=STILL,
         weight_average=0.0,
-        warmup_steps=4,
         encoder=EncoderSettings(pretrained="never", points=True),
-        loss=LossSettings(E_2d=0.01),
+        loss=LossSettings(E_points=0.01),
     )
     train(chosen, tiny_pack, tmp_path)
     rows = history(tmp_path)
     assert rows[-1]["E_loc"] < 0.5 * rows[0]["E_loc"]
-    assert rows[-1]["E_2d"] < 0.5 * rows[0]["E_2d"]
+    assert rows[-1]["E_points"] < 0.5 * rows[0]["E_points"]
+
+
+def test_the_2d_branch_learns_a_tiny_pack_by_heart(tiny_pack, tmp_path):
+    chosen = settings(
+        stages=stages(1, 60, 0, warmup_steps=4, learning_rate=5e-3), batch_size=8, augment=STILL, weight_average=0.0
+    )
+    train(chosen, tiny_pack, tmp_path)
+    rows = history(tmp_path)
+    assert rows[-1]["E_2d"] < 0.3 * rows[1]["E_2d"]
+
+
+def test_the_photometric_terms_alone_teach_the_texture(tiny_pack, tmp_path):
+    weights = LossSettings(E_pixel=0.5, E_SSIM=0.0, E_2d=0.0, E_con=0.0)
+    chosen = settings(stages=stages(25, 0, 0), batch_size=8, augment=STILL, weight_average=0.0, loss=weights)
+    train(chosen, tiny_pack, tmp_path)
+    rows = history(tmp_path)
+    assert rows[-1]["E_pixel"] < 0.85 * rows[0]["E_pixel"]
+
+
+def test_terms_of_weight_zero_are_not_computed_and_need_no_2d_branch(tiny_pack, tmp_path):
+    loss = LossSettings(E_pixel=0.0, E_SSIM=0.0, E_C=0.0, E_2d=0.0, E_con=0.0)
+    train(settings(loss=loss), tiny_pack, tmp_path)
+    rows = history(tmp_path)
+    assert [row["stage"] for row in rows] == ["shape", "joint"]
+    assert all(terms(row) == {"E_loc", "E_ori", "E_beta", "E_s", "E_J"} for row in rows)
+    assert not (tmp_path / KEYPOINTS).exists()
+
+
+def test_the_best_epoch_is_that_nearest_to_what_was_held_back(tiny_pack, tmp_path):
+    chosen = settings(stages=stages(4, 0, 0, learning_rate=0.05), held_back=0.4, weight_average=0.0)
+    train(chosen, tiny_pack, tmp_path)
+    distances = [row["held_back_px"] for row in history(tmp_path)]
+    best = 1 + min(range(4), key=distances.__getitem__)
+    again = settings(stages=stages(best, 0, 0, learning_rate=0.05), held_back=0.4, weight_average=0.0)
+    train(again, tiny_pack, tmp_path / "again")
+    ours, theirs = read_checkpoint(tmp_path, BEST).weights, weights(tmp_path / "again")
+    assert all(torch.equal(ours[name], theirs[name]) for name in ours)
 
 
 def test_bfloat16_trains(tiny_pack, tmp_path):
-    train(settings(epochs=1, precision="bfloat16"), tiny_pack, tmp_path)
+    train(settings(precision="bfloat16"), tiny_pack, tmp_path)
     assert all(tensor.dtype != torch.bfloat16 for tensor in weights(tmp_path).values())
 
 
 def test_a_loss_that_is_not_finite_stops_with_term_epoch_and_image(broken_pack, tmp_path):
-    with pytest.raises(NonFiniteLossError, match=r"epoch 1, step [12]: E_loc is not finite .* broken\.jpg;"):
+    with pytest.raises(NonFiniteLossError, match=r"shape, epoch 1, step [12]: E_loc is not finite .* broken\.jpg;"):
         train(settings(), broken_pack, tmp_path)
+    assert "E_loc is not finite for the rows [3]" in reproduce(tmp_path / CRASH)
+
+
+def test_what_reproduces_nothing_says_so(tiny_pack, tmp_path):
+    (tmp_path / CRASH).write_bytes(b"nonsense")
+    with pytest.raises(ValueError, match="not a step that training has kept"):
+        reproduce(tmp_path / CRASH)
 
 
 def test_a_gradient_that_is_not_finite_stops_too(tiny_pack, tmp_path, monkeypatch):
     monkeypatch.setattr(torch.nn.utils, "get_total_norm", lambda gradients: torch.tensor(float("inf")))
-    with pytest.raises(NonFiniteLossError, match=r"epoch 1, step 1: the gradient is not finite"):
+    with pytest.raises(NonFiniteLossError, match=r"stage shape, epoch 1, step 1: the gradient is not finite"):
         train(settings(), tiny_pack, tmp_path)
 
 
@@ -210,13 +288,16 @@ def test_a_gpu_that_is_not_there_is_refused(monkeypatch):
 
 
 def test_learning_rates_of_the_papers_schedule():
-    paper = settings(epochs=90)
+    paper = TrainSettings().stages.shape
     rates = [learning_rate(paper, epoch * 10, 10) for epoch in (0, 29, 30, 59, 60, 89)]
     assert rates == [1e-3, 1e-3, 5e-4, 5e-4, 2.5e-4, 2.5e-4]
+    joint = TrainSettings().stages.joint
+    rates = [learning_rate(joint, epoch * 10, 10) for epoch in (0, 19, 20, 40, 59)]
+    assert rates == pytest.approx([2.5e-4, 2.5e-4, 2.5e-4 / 3, 2.5e-4 / 9, 2.5e-4 / 9])
 
 
 def test_learning_rates_of_the_cosine_schedule():
-    cosine = settings(epochs=2, schedule="cosine", warmup_steps=3)
+    cosine = plan(2, schedule="cosine", warmup_steps=3)
     rates = [learning_rate(cosine, step, 50) for step in range(100)]
     assert rates[0] == pytest.approx(0.25e-3)
     assert max(rates) == pytest.approx(1e-3, rel=0.01)
@@ -231,7 +312,7 @@ def test_first_weights_depend_on_the_seed_only():
     heads = []
     for seed, noise in ((0, 1), (0, 2), (1, 1)):
         torch.manual_seed(noise)
-        trainer = Trainer(settings(seed=seed), hand, torch.device("cpu"))
-        heads.append(trainer.network.encoder.head.weight.detach().clone())
+        branches = make_branches(settings(seed=seed), hand, torch.device("cpu"), Processes())
+        heads.append(branches.reconstruction.encoder.head.weight.detach().clone())
     assert torch.equal(heads[0], heads[1])
     assert not torch.equal(heads[0], heads[2])

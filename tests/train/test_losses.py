@@ -55,7 +55,7 @@ def test_a_detected_bone_without_length_counts_nothing():
     assert losses.E_ori(detected, straight_hands(), torch.ones(1, 21)).abs().max() == 0
 
 
-@pytest.mark.parametrize("name", ["E_loc", "E_ori"])
+@pytest.mark.parametrize("name", ["E_loc", "E_ori", "E_2d"])
 def test_a_joint_of_confidence_zero_leaves_no_trace(name):
     torch.manual_seed(0)
     term = getattr(losses, name)
@@ -94,9 +94,23 @@ def test_collapsed_projections_have_finite_gradients():
     assert torch.isfinite(projected.grad).all()
 
 
-def test_geometric_alignment_weighs_the_means_of_both():
-    location, orientation = torch.full((3, 21), 2.0), torch.full((3, 20), 5.0)
-    torch.testing.assert_close(losses.E_geo(location, orientation, 0.1), torch.full((3,), 2.5))
+NAMES = ("E_loc", "E_ori", "E_pixel", "E_SSIM", "E_beta", "E_C", "E_s", "E_J", "E_theta", "E_points", "E_2d", "E_con")
+
+
+def test_the_equations_add_up_what_they_name():
+    terms = {name: torch.full((3,), float(1 << place)) for place, name in enumerate(NAMES)}
+    weights = dict.fromkeys(NAMES, 2.0)
+    parts = {
+        losses.E_geo: 0b11,
+        losses.E_photo: 0b1100,
+        losses.E_regu: 0b1_1111_0000,
+        losses.E_3d: 0b11_1111_1111,
+        losses.E: 0b1111_1111_1111,
+    }
+    for equation, bits in parts.items():
+        assert equation(terms, weights).tolist() == [2.0 * bits] * 3
+    del terms["E_ori"]
+    assert losses.E_geo(terms, weights).tolist() == [2.0] * 3
 
 
 def test_pixels_are_those_of_the_papers_input_size():
@@ -141,3 +155,90 @@ def test_limits_are_kept_at_the_mean_pose_and_broken_by_a_finger_bent_back():
     bent[0, :3] = -math.radians(60) * hand.joint_axes[0, 2]
     excess = losses.E_J(bent, hand)[0, 0]
     torch.testing.assert_close(excess, torch.tensor([0.0, 0.0, 2 * math.radians(50)]), atol=1e-4, rtol=0)
+
+
+def disc(size=32, radius=8.0):
+    """A silhouette [1, size, size] with a soft border."""
+    grid = torch.arange(size) + 0.5 - size / 2
+    return (radius + 0.5 - (grid[:, None] ** 2 + grid**2).sqrt()).clamp(0, 1)[None]
+
+
+def before(image, silhouette, color):
+    """A hand of one colour [3] drawn before an image."""
+    return image * (1 - silhouette[:, None]) + silhouette[:, None] * color.view(1, 3, 1, 1)
+
+
+def test_pixels_pay_their_distance_by_confidence_over_the_silhouette():
+    image, silhouette = torch.zeros(1, 3, 32, 32), disc()
+    rendered = before(image, silhouette, torch.tensor([0.3, 0.0, 0.4]))
+    confidence = torch.full((1, 21), 0.5)
+    value = losses.E_pixel(image, rendered, silhouette, confidence)
+    assert value.shape == (1, 32, 32)
+    assert value.sum() == pytest.approx(10.5 * 0.5, rel=1e-5)
+    assert (value[silhouette == 0] == 0).all()
+    assert losses.E_pixel(image, rendered, silhouette, torch.zeros(1, 21)).abs().max() == 0
+
+
+def test_a_hand_that_is_as_the_image_shows_pays_nothing():
+    torch.manual_seed(0)
+    image = torch.rand(1, 3, 32, 32)
+    assert losses.E_pixel(image, image, disc(), torch.ones(1, 21)).abs().max() == 0
+    assert losses.E_SSIM(image, image, disc()).abs().max() < 1e-5
+
+
+def test_photometric_terms_are_finite_where_no_hand_is():
+    image = torch.rand(1, 3, 32, 32)
+    rendered, nothing = image.clone().requires_grad_(), torch.zeros(1, 32, 32, requires_grad=True)
+    total = losses.E_pixel(image, rendered, nothing, torch.ones(1, 21)).sum()
+    total = total + losses.E_SSIM(image, rendered, nothing).sum()
+    total.backward()
+    assert torch.isfinite(total)
+    assert torch.isfinite(rendered.grad).all()
+    assert torch.isfinite(nothing.grad).all()
+
+
+def test_structure_is_compared_inside_the_silhouette_only():
+    torch.manual_seed(0)
+    image, silhouette = torch.rand(1, 3, 32, 32), disc()
+    rendered = before(image, silhouette, torch.tensor([0.5, 0.5, 0.5]))
+    other = torch.where(silhouette[:, None] > 0, image, torch.rand(1, 3, 32, 32))
+    elsewhere = before(other, silhouette, torch.tensor([0.5, 0.5, 0.5]))
+    ours, theirs = (losses.E_SSIM(*pair, silhouette).mean() for pair in ((image, rendered), (other, elsewhere)))
+    torch.testing.assert_close(ours, theirs)
+    assert ours > 0.1
+
+
+def test_gradients_of_the_photometric_terms():
+    torch.manual_seed(0)
+    image, rendered = (torch.rand(1, 3, 13, 13, dtype=torch.float64) for _ in range(2))
+    silhouette = torch.rand(1, 13, 13, dtype=torch.float64)
+    inputs = (rendered.requires_grad_(), silhouette.requires_grad_())
+    confidence = torch.ones(1, 21, dtype=torch.float64)
+    assert torch.autograd.gradcheck(lambda r, s: losses.E_pixel(image, r, s, confidence), inputs, fast_mode=True)
+    assert torch.autograd.gradcheck(lambda r, s: losses.E_SSIM(image, r, s), inputs, fast_mode=True)
+
+
+def test_colours_beyond_two_deviations_pay_their_distance_from_the_mean():
+    colors = torch.full((1, 100, 3), 0.5)
+    colors[0, :, 0] += torch.linspace(-0.01, 0.01, 100)
+    colors[0, 7, 1] = 0.9
+    colors.requires_grad_()
+    value = losses.E_C(colors)
+    assert value.shape == (1, 100, 3)
+    assert (value > 0).sum() == 1
+    assert value[0, 7, 1].item() == pytest.approx(0.9 - 0.504, abs=1e-5)
+    value.sum().backward()
+    assert (colors.grad != 0).sum() == 1
+
+
+def test_one_colour_has_no_outlier():
+    assert losses.E_C(torch.full((2, 778, 3), 0.4)).abs().max() == 0
+
+
+def test_consistency_pulls_both_branches_with_no_confidence():
+    projected, pointed = straight_hands().requires_grad_(), (straight_hands() + 3.0).requires_grad_()
+    value = losses.E_con(projected, pointed)
+    torch.testing.assert_close(value, torch.full((1, 21), 2 * 9 / 10))
+    value.sum().backward()
+    torch.testing.assert_close(projected.grad, -pointed.grad)
+    assert (projected.grad != 0).all()

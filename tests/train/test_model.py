@@ -5,11 +5,12 @@ import pytest
 import torch
 
 from s2hand.datasets import cameras
-from s2hand.train.encoder import GeometryCode
+from s2hand.train.encoder import Encoded, GeometryCode
 from s2hand.train.mano import load_hand_model, place
 from s2hand.train.model import HandNetwork, mean_bone, project
 from s2hand.train.rotations import axis_angle_to_matrix
 from s2hand.train.settings import EncoderSettings
+from s2hand.train.texture import TextureCode
 
 
 @pytest.fixture(scope="module")
@@ -33,13 +34,17 @@ def draw(batch, seed=0):
     return pose, shape, scale, rotation, translation
 
 
+def texture(batch):
+    return TextureCode(torch.full((batch, 778, 3), 0.5), torch.ones(batch, 11))
+
+
 K = torch.tensor([[[480.0, 0, 112], [0, 470.0, 110], [0, 0, 1]]])
 
 
 def test_decoded_hands_are_the_hand_model_placed(network, hand):
     pose, shape, scale, rotation, translation = draw(4)
     code = GeometryCode(pose, shape, scale, axis_angle_to_matrix(rotation), translation)
-    hands = network.decode(code, K.expand(4, 3, 3))
+    hands = network.decode(Encoded(code, texture(4), None), K.expand(4, 3, 3))
     expected = place(hand(pose, shape, rotation), scale, translation)
     torch.testing.assert_close(hands.vertices_cam, expected.vertices, atol=1e-5, rtol=0)
     torch.testing.assert_close(hands.joints_cam, expected.joints, atol=1e-5, rtol=0)
@@ -66,7 +71,7 @@ def test_gradients_of_the_joints_in_the_image(network):
 
     def pixels(pose, shape, scale, rotation, translation):
         code = GeometryCode(pose, shape, scale, axis_angle_to_matrix(rotation), translation)
-        return double.decode(code, K.double()).joints_px[:, ::5]
+        return double.decode(Encoded(code, texture(1), None), K.double()).joints_px[:, ::5]
 
     assert torch.autograd.gradcheck(pixels, parts, fast_mode=True, atol=1e-3)
 

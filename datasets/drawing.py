@@ -1,11 +1,13 @@
-"""Draw the keypoints of a hand on its photograph: one colour per finger, the surer the bolder."""
+"""Draw the keypoints of a hand on its photograph: one colour per finger, the surer the bolder; and write pictures."""
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from s2hand.datasets.files import replacing
 from s2hand.datasets.skeleton import BONES, FINGERS
 
 Image = NDArray[np.uint8]  # [H, W, 3] RGB
@@ -72,3 +74,20 @@ def _stroke(
         cv2.line(drawn, start, end, shade, max(1, round(thickness)), cv2.LINE_AA, FRACTION_BITS)
     cv2.addWeighted(drawn, opacity, patch, 1 - opacity, 0, dst=drawn)
     image[top:bottom, left:right] = drawn
+
+
+def write_text(image: Image, text: str, x: int, y: int, color: Color, size: float) -> int:
+    """Write a line (ASCII; the font has nothing else) with its base at y; return where it ends."""
+    plain = text.encode("ascii", "replace").decode()
+    cv2.putText(image, plain, (x, y), cv2.FONT_HERSHEY_SIMPLEX, size, color, 1, cv2.LINE_AA)
+    (width, _), _ = cv2.getTextSize(plain, cv2.FONT_HERSHEY_SIMPLEX, size, 1)
+    return x + int(width)
+
+
+def write_png(path: Path, image: Image) -> None:
+    """Write a picture, in place when it is whole."""
+    done, data = cv2.imencode(".png", cv2.cvtColor(image, cv2.COLOR_RGB2BGR))
+    if not done:
+        raise ValueError(f"{path}: a picture of {image.shape[1]} x {image.shape[0]} pixels can't be encoded")
+    with replacing(path) as temporary:
+        temporary.write_bytes(data.tobytes())

@@ -1,0 +1,51 @@
+"""Training with the parameters of params.yaml, on as many processes as there are GPUs, or as are asked for."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from s2hand.pipeline.live import show_training
+from s2hand.pipeline.params import PARAMS_FILE, Params, load_params
+
+LAUNCHED = "WORLD_SIZE"  # torchrun sets it in the processes that it starts
+
+
+def run_training(data: Path, out: Path, params_file: Path = PARAMS_FILE) -> None:
+    """Train on the pack `data` into the folder `out`, going on from what is there.
+
+    With several processes this command is started again by torchrun, that many times; `torchrun -m s2hand.pipeline`
+    in front of the same arguments does the same. Raises ValueError where one of them fails.
+    """
+    params = load_params(params_file)
+    count = process_count(params)
+    if count > 1 and LAUNCHED not in os.environ:
+        _launch(count)
+        return
+    from s2hand.train.loop import train
+
+    settings = params.train.model_copy(update={"seed": params.seed})
+    with show_training() as show:
+        train(settings, data, out, params.hand_model, show)
+
+
+def process_count(params: Params) -> int:
+    """How many processes train: as the parameters say, or one per GPU."""
+    wanted = params.train.processes
+    if wanted != "auto":
+        return wanted
+    import torch
+
+    return max(1, torch.cuda.device_count()) if params.train.device != "cpu" else 1
+
+
+def _launch(count: int) -> None:
+    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", str(count)]
+    with subprocess.Popen([*command, "-m", "s2hand.pipeline", *sys.argv[1:]]) as process:
+        try:
+            code = process.wait()
+        except KeyboardInterrupt:
+            process.wait()  # the terminal has told it too: it ends with a checkpoint
+            raise
+    if code:
+        raise ValueError(f"training with {count} processes failed: see above; train.processes: 1 trains with one")

@@ -1,0 +1,48 @@
+"""The 2D branch: joints of every stack, in pixels of the crop, by integral regression."""
+
+import pytest
+import torch
+
+from s2hand.train.hourglass import HourglassBranch, expected_places
+from s2hand.train.settings import HourglassSettings
+
+SMALL = HourglassSettings(stacks=3, features=16, depth=2, image_size=32)
+
+
+def test_every_stack_gives_joints_inside_the_crop_whatever_its_size():
+    torch.manual_seed(0)
+    branch = HourglassBranch(SMALL).eval()
+    for side in (32, 80):
+        joints = branch(torch.rand(2, 3, side, side))
+        assert [tuple(places.shape) for places in joints] == [(2, 21, 2)] * 3
+        assert all((places > 0).all() and (places < side).all() for places in joints)
+
+
+def test_the_papers_size_by_default():
+    settings = HourglassSettings()
+    assert (settings.stacks, settings.features, settings.image_size) == (2, 256, 256)
+    branch = HourglassBranch(settings)
+    assert 6e6 < sum(parameter.numel() for parameter in branch.parameters()) < 10e6
+    features = branch.stem(torch.rand(1, 3, 64, 64))
+    assert features.shape == (1, 256, 16, 16)
+
+
+def test_expected_places_are_those_of_a_sharp_peak():
+    heatmaps = torch.zeros(1, 2, 4, 8)
+    heatmaps[0, 0, 1, 6] = 100.0
+    places = expected_places(heatmaps)[0]
+    torch.testing.assert_close(places, torch.tensor([[6.5 / 8, 1.5 / 4], [0.5, 0.5]]))
+
+
+def test_each_stack_is_taught():
+    torch.manual_seed(0)
+    branch = HourglassBranch(SMALL).train()
+    joints = branch(torch.rand(2, 3, 32, 32))
+    for stack, places in enumerate(joints):
+        (gradient,) = torch.autograd.grad(places.sum(), branch.stacks[stack].heatmaps.weight, retain_graph=True)
+        assert gradient.abs().max() > 0
+
+
+def test_sizes_that_do_not_halve_are_refused():
+    with pytest.raises(ValueError, match=r"image_size / 4 = 10 can't be halved 2 times"):
+        HourglassSettings(depth=2, image_size=40)
