@@ -3,11 +3,12 @@
     render             a coloured mesh to rgb, silhouette and depth
     rasterize.py       which face a pixel shows, and where on it (torch); reference.py is its readable twin
     kernels.py         the same for NumPy, without torch
-    edges.py, edge_kernels.py    the gradient of silhouettes and occlusions
+    edges.py, edge_kernels.py    the gradient of silhouettes and occlusions; topology.py finds a mesh's edges
+    triton_*.py        the kernels for the GPU
     surface.py         the points of the mesh that pixels see, and values of the vertices read there
     camera.py, shading.py, image.py    projection, light, and all of it together
 
-Importing this builds nothing: torch and numba are loaded by the first call.
+Importing this builds nothing: torch and numba are loaded by the first call, triton by the first on a GPU.
 """
 
 from typing import TYPE_CHECKING

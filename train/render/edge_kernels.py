@@ -21,9 +21,15 @@ from numpy.typing import NDArray
 
 from s2hand.train.render.kernels import BACKGROUND, FAR, MIN_AREA, MIN_DEPTH, NEAR, run_tasks
 
-_ASIDE = 1e-3  # pixels from the edge at which the colours on its sides are read
-_LONGEST = 0.25  # pixels of a piece of an edge: it counts as seen, or hidden, as a whole
-_ROUNDING = 1e-9  # pixels within which a place counts as being on a border
+ASIDE = 1e-3
+"""Pixels from an edge at which the colours on its sides are read."""
+
+LONGEST = 0.25
+"""Pixels of a piece of an edge: it counts as seen, or hidden, as a whole."""
+
+ROUNDING = 1e-9
+"""Pixels within which a place counts as being on a border."""
+
 _TILE = 8  # pixels of a side of the tiles that faces are sorted into
 
 Floats = NDArray[np.float64]
@@ -164,7 +170,7 @@ def _next_border(t, start, way):  # type: ignore[no-untyped-def]
     if way == 0.0:
         return math.inf
     place = start + t * way
-    border = math.floor(place + _ROUNDING) + 1.0 if way > 0.0 else math.ceil(place - _ROUNDING) - 1.0
+    border = math.floor(place + ROUNDING) + 1.0 if way > 0.0 else math.ceil(place - ROUNDING) - 1.0
     return (border - start) / way
 
 
@@ -187,18 +193,22 @@ def _move_edges(  # type: ignore[no-untyped-def]
         x, y = x / length, y / length
         first, last = edges[edge, 0], edges[edge, 1]
         a, b = vertices[first], vertices[last]
-        along, down = b[0] - a[0], b[1] - a[1]
-        end, stop = _inside(a, b, width, height)
-        while end < stop:
+        start, stop = _inside(a, b, width, height)
+        # What is outside the image is cut off first: a corner may be so far out that pixels there are rounded away.
+        left, top = a[0] + start * (b[0] - a[0]), a[1] + start * (b[1] - a[1])
+        along, down = (stop - start) * (b[0] - a[0]), (stop - start) * (b[1] - a[1])
+        length = math.sqrt(along * along + down * down)
+        end = 0.0 if start < stop else 1.0
+        while end < 1.0:
             begin = end
-            end = min(stop, begin + _LONGEST / length)
-            end = min(end, _next_border(begin, a[0], along), _next_border(begin, a[1], down))
-            t, step = (begin + end) / 2, end - begin
-            u, v = a[0] + t * along, a[1] + t * down
+            end = min(1.0, begin + LONGEST / length)
+            end = min(end, _next_border(begin, left, along), _next_border(begin, top, down))
+            middle, step = (begin + end) / 2, end - begin
+            u, v = left + middle * along, top + middle * down
             row, column = min(int(v), height - 1), min(int(u), width - 1)
             jump = 0.0
             for sign in (1.0, -1.0):
-                pu, pv = u - sign * _ASIDE * x, v - sign * _ASIDE * y
+                pu, pv = u - sign * ASIDE * x, v - sign * ASIDE * y
                 tile_row, tile_column = (
                     min(max(int(pv), 0), height - 1) // _TILE,
                     min(max(int(pu), 0), width - 1) // _TILE,
@@ -206,7 +216,7 @@ def _move_edges(  # type: ignore[no-untyped-def]
                 tile = tile_row * columns + tile_column
                 face, weights = _nearest(pu, pv, vertices, faces, areas, members[ends[tile] : ends[tile + 1]])
                 jump += _add_side(sign, face, weights, scene, slopes, row, column)
-            pull = jump * step * length
+            t, pull = start + middle * (stop - start), jump * step * length
             out[first, 0] += (1 - t) * pull * x
             out[first, 1] += (1 - t) * pull * y
             out[last, 0] += t * pull * x
@@ -237,9 +247,13 @@ def edge_gradients(
     background: NDArray[np.floating],  # [B or 1, C, H or 1, W or 1]
     slopes: NDArray[np.floating],  # [B, C + 1, H, W] gradient at the image: its colours, then its silhouette
     threads: int | None = None,
+    topology: tuple[Ints, Ints] | None = None,
 ) -> NDArray[np.float64]:  # [B, V, 2]
-    """The part of the gradient at u, v of the vertices that the movement of silhouettes makes."""
-    edges, owners = edge_topology(faces)
+    """The part of the gradient at u, v of the vertices that the movement of silhouettes makes.
+
+    topology: `edge_topology` of the faces, if it is known.
+    """
+    edges, owners = topology or edge_topology(faces)
     faces = np.ascontiguousarray(faces, np.int32)
     vertices, sides = np.ascontiguousarray(vertices_px, np.float64), (front, back)
     front, back = (np.ascontiguousarray(side, np.float64) for side in sides)

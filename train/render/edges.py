@@ -1,4 +1,4 @@
-"""The gradient of what an image shows at its edges: see `edge_kernels`, which computes it."""
+"""The gradient of what an image shows at its edges: see `edge_kernels`, or `triton_edges`, which compute it."""
 
 from typing import Any
 
@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from s2hand.train.render.edge_kernels import edge_gradients
+from s2hand.train.render.topology import mesh_topology
 
 
 class _MovingEdges(torch.autograd.Function):
@@ -30,14 +31,11 @@ class _MovingEdges(torch.autograd.Function):
         rgb_slopes, silhouette_slopes = slopes
         pull = None
         if ctx.needs_input_grad[2]:
-            vertices_px, *scene = ctx.saved_tensors
+            vertices_px, faces, *colors = ctx.saved_tensors
             both = torch.cat([rgb_slopes, silhouette_slopes.unsqueeze(1)], dim=1)
-            mesh, faces, front, back, behind, pixels = (
-                tensor.detach().cpu().numpy() for tensor in (vertices_px, *scene, both)
-            )
-            moved = edge_gradients(mesh, faces, front, back, behind, pixels, torch.get_num_threads())
+            move = _move_on_gpu if vertices_px.is_cuda else _move_on_cpu
             pull = torch.zeros_like(vertices_px)
-            pull[..., :2] = torch.from_numpy(moved).to(pull)
+            pull[..., :2] = move(faces, *(tensor.detach() for tensor in (vertices_px, *colors, both)))
         return rgb_slopes, silhouette_slopes, pull, None, None, None, None
 
 
@@ -57,3 +55,18 @@ def move_edges(
     behind = background.reshape(1, -1, 1, 1) if background.ndim == 1 else background
     result: tuple[Tensor, Tensor] = _MovingEdges.apply(rgb, silhouette, vertices_px, faces, front, back, behind)
     return result
+
+
+def _move_on_cpu(faces: Tensor, vertices_px: Tensor, *scene: Tensor) -> Tensor:
+    topology = mesh_topology(faces)
+    edges = topology.edges.numpy(), topology.owners.numpy()
+    mesh, front, back, background, slopes = (tensor.numpy() for tensor in (vertices_px, *scene))
+    threads = torch.get_num_threads()
+    return torch.from_numpy(edge_gradients(mesh, faces.numpy(), front, back, background, slopes, threads, edges))
+
+
+def _move_on_gpu(faces: Tensor, vertices_px: Tensor, *scene: Tensor) -> Tensor:
+    # Imported here: without a GPU nothing needs triton.
+    from s2hand.train.render.triton_edges import edge_gradients_on_gpu
+
+    return edge_gradients_on_gpu(vertices_px, mesh_topology(faces), *scene)

@@ -1,4 +1,4 @@
-"""Triangles to fragments: the fast way, on the CPU kernel. `reference.py` is its readable twin."""
+"""Triangles to fragments: the fast way, by a kernel for the CPU or the GPU. `reference.py` is its readable twin."""
 
 from dataclasses import dataclass
 
@@ -7,6 +7,7 @@ from torch import Tensor
 
 from s2hand.train.render.kernels import FAR, NEAR, rasterize_batch
 from s2hand.train.render.surface import locate
+from s2hand.train.render.topology import mesh_topology
 
 
 @dataclass(frozen=True)
@@ -43,23 +44,35 @@ def rasterize(
 
     Barycentric coordinates and depth carry the gradient of the vertices inside the faces. Which face a pixel
     shows is piecewise constant: what moves at silhouettes and where one face hides another is not in it.
-    Tensors on another device are drawn on the CPU and copied: right, but slow.
+    Tensors on a GPU are drawn there.
 
     Raises ValueError if a shape is wrong or a face names a vertex that does not exist.
     """
     with torch.no_grad():
-        drawn = rasterize_batch(
-            vertices_px.detach().cpu().numpy(),
-            faces.detach().cpu().numpy(),
-            *image_size,
-            cull,
-            near,
-            far,
-            threads=torch.get_num_threads(),
-        )
-        face_index, barycentrics, depth = (torch.from_numpy(array).to(vertices_px.device) for array in drawn)
+        draw = _draw_on_gpu if vertices_px.is_cuda else _draw_on_cpu
+        face_index, barycentrics, depth = draw(vertices_px.detach(), faces, image_size, cull, near, far)
     if vertices_px.dtype == torch.float32 and not (torch.is_grad_enabled() and vertices_px.requires_grad):
         return Fragments(face_index, barycentrics, depth)
     surface = locate(vertices_px, faces, face_index)
     size = (len(face_index), *image_size)
     return Fragments(face_index, surface.spread(surface.weights.t(), size), surface.spread(surface.depth, size))
+
+
+def _draw_on_cpu(
+    vertices_px: Tensor, faces: Tensor, image_size: tuple[int, int], cull: bool, near: float, far: float
+) -> tuple[Tensor, Tensor, Tensor]:
+    threads = torch.get_num_threads()
+    arrays = rasterize_batch(vertices_px.numpy(), faces.numpy(), *image_size, cull, near, far, threads)
+    face_index, barycentrics, depth = map(torch.from_numpy, arrays)
+    return face_index, barycentrics, depth
+
+
+def _draw_on_gpu(
+    vertices_px: Tensor, faces: Tensor, image_size: tuple[int, int], cull: bool, near: float, far: float
+) -> tuple[Tensor, Tensor, Tensor]:
+    # Imported here: without a GPU nothing needs triton.
+    from s2hand.train.render.triton_raster import rasterize_on_gpu
+
+    topology = mesh_topology(faces)
+    topology.check(vertices_px)
+    return rasterize_on_gpu(vertices_px, topology.faces, image_size, cull, near, far)
