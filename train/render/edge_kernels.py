@@ -30,7 +30,8 @@ LONGEST = 0.25
 ROUNDING = 1e-9
 """Pixels within which a place counts as being on a border."""
 
-_TILE = 8  # pixels of a side of the tiles that faces are sorted into
+_TILE = 2  # pixels of a side of the tiles that faces are sorted into: the fewer, the shorter their lists
+_MARGIN = 0.01  # pixels by which a face is taken to be larger: a point may be a little outside the image
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int32]
@@ -55,13 +56,23 @@ def edge_topology(faces: NDArray[np.integer]) -> tuple[Ints, Ints]:
 
 
 @numba.njit(cache=True, nogil=True, error_model="numpy")
-def _areas(vertices, faces, areas):  # type: ignore[no-untyped-def]
-    """Fill in twice the signed area of every face, square pixels; 0 for a face that is not drawn."""
+def _measure(vertices, faces, areas, planes):  # type: ignore[no-untyped-def]
+    """Fill in twice the signed area of every face, square pixels, 0 for one that is not drawn; and `planes`.
+
+    These are the numbers that `_nearest` needs, side by side: u, v of the corners, their 1 / z, 1 / area, and by how
+    much a weight changes, at most, from an edge to its sides.
+    """
     for face in range(len(faces)):
         a, b, c = vertices[faces[face, 0]], vertices[faces[face, 1]], vertices[faces[face, 2]]
         area = (b[0] - a[0]) * (c[1] - a[1]) - (c[0] - a[0]) * (b[1] - a[1])
         in_front = MIN_DEPTH < a[2] < math.inf and MIN_DEPTH < b[2] < math.inf and MIN_DEPTH < c[2] < math.inf
         areas[face] = area if in_front and MIN_AREA < abs(area) < math.inf else 0.0
+        plane = planes[face]
+        plane[0], plane[1], plane[2], plane[3], plane[4], plane[5] = a[0], a[1], b[0], b[1], c[0], c[1]
+        plane[6], plane[7], plane[8], plane[9] = 1.0 / a[2], 1.0 / b[2], 1.0 / c[2], 1.0 / area
+        width = max(a[0], b[0], c[0]) - min(a[0], b[0], c[0])
+        height = max(a[1], b[1], c[1]) - min(a[1], b[1], c[1])
+        plane[10] = 2.0 * ASIDE * (width + height) / abs(area)
 
 
 @numba.njit(cache=True, nogil=True, error_model="numpy")
@@ -76,8 +87,8 @@ def _tile_range(low, high, count):  # type: ignore[no-untyped-def]
 def _face_tiles(vertices, corners, rows, columns):  # type: ignore[no-untyped-def]
     """Return first and last row and column of the tiles that a face may touch."""
     a, b, c = vertices[corners[0]], vertices[corners[1]], vertices[corners[2]]
-    left, right = _tile_range(min(a[0], b[0], c[0]) - 1, max(a[0], b[0], c[0]) + 1, columns)
-    top, bottom = _tile_range(min(a[1], b[1], c[1]) - 1, max(a[1], b[1], c[1]) + 1, rows)
+    left, right = _tile_range(min(a[0], b[0], c[0]) - _MARGIN, max(a[0], b[0], c[0]) + _MARGIN, columns)
+    top, bottom = _tile_range(min(a[1], b[1], c[1]) - _MARGIN, max(a[1], b[1], c[1]) + _MARGIN, rows)
     return top, bottom, left, right
 
 
@@ -105,17 +116,34 @@ def _sort_into_tiles(vertices, faces, areas, rows, columns):  # type: ignore[no-
 
 
 @numba.njit(cache=True, nogil=True, error_model="numpy")
-def _nearest(u, v, vertices, faces, areas, members):  # type: ignore[no-untyped-def]
+def _around(u, v, planes, members, found):  # type: ignore[no-untyped-def]
+    """Put those of some faces that may be at a point, or a little aside, into `found`; return how many."""
+    count = 0
+    for face in members:
+        plane = planes[face]
+        scale, least = plane[9], -plane[10]
+        xa, ya, xb, yb, xc, yc = plane[0] - u, plane[1] - v, plane[2] - u, plane[3] - v, plane[4] - u, plane[5] - v
+        found[count] = face
+        count += (
+            ((xb * yc - xc * yb) * scale >= least)
+            & ((xc * ya - xa * yc) * scale >= least)
+            & ((xa * yb - xb * ya) * scale >= least)
+        )
+    return count
+
+
+@numba.njit(cache=True, nogil=True, error_model="numpy")
+def _nearest(u, v, planes, members):  # type: ignore[no-untyped-def]
     """Return the nearest of some faces at a point, and the weights there of its corners, on the surface."""
     nearest, best, found = math.inf, BACKGROUND, (0.0, 0.0, 0.0)
     for face in members:
-        a, b, c = vertices[faces[face, 0]], vertices[faces[face, 1]], vertices[faces[face, 2]]
-        xa, ya, xb, yb, xc, yc = a[0] - u, a[1] - v, b[0] - u, b[1] - v, c[0] - u, c[1] - v
-        scale = 1.0 / areas[face]
+        plane = planes[face]
+        xa, ya, xb, yb, xc, yc = plane[0] - u, plane[1] - v, plane[2] - u, plane[3] - v, plane[4] - u, plane[5] - v
+        scale = plane[9]
         wa, wb, wc = (xb * yc - xc * yb) * scale, (xc * ya - xa * yc) * scale, (xa * yb - xb * ya) * scale
         if min(wa, wb, wc) < 0.0:
             continue
-        wa, wb, wc = wa / a[2], wb / b[2], wc / c[2]
+        wa, wb, wc = wa * plane[6], wb * plane[7], wc * plane[8]
         z = 1.0 / (wa + wb + wc)
         if NEAR < z < FAR and z < nearest:
             nearest, best, found = z, face, (wa * z, wb * z, wc * z)
@@ -181,8 +209,9 @@ def _move_edges(  # type: ignore[no-untyped-def]
     """Add one image's gradient at u, v of its vertices [V, 2] to `out`; slopes [C + 1, H, W]."""
     height, width = slopes.shape[1], slopes.shape[2]
     rows, columns = (height - 1) // _TILE + 1, (width - 1) // _TILE + 1
-    areas = np.empty(len(faces))
-    _areas(vertices, faces, areas)
+    areas, planes = np.empty(len(faces)), np.empty((len(faces), 11))
+    _measure(vertices, faces, areas, planes)
+    around = np.empty(len(faces) + 1, np.int32)
     ends, members = _sort_into_tiles(vertices, faces, areas, rows, columns)
     scene = (faces, areas, front, back, background)
     for edge in range(len(edges)):
@@ -206,15 +235,11 @@ def _move_edges(  # type: ignore[no-untyped-def]
             middle, step = (begin + end) / 2, end - begin
             u, v = left + middle * along, top + middle * down
             row, column = min(int(v), height - 1), min(int(u), width - 1)
+            tile = row // _TILE * columns + column // _TILE
+            count = _around(u, v, planes, members[ends[tile] : ends[tile + 1]], around)
             jump = 0.0
             for sign in (1.0, -1.0):
-                pu, pv = u - sign * ASIDE * x, v - sign * ASIDE * y
-                tile_row, tile_column = (
-                    min(max(int(pv), 0), height - 1) // _TILE,
-                    min(max(int(pu), 0), width - 1) // _TILE,
-                )
-                tile = tile_row * columns + tile_column
-                face, weights = _nearest(pu, pv, vertices, faces, areas, members[ends[tile] : ends[tile + 1]])
+                face, weights = _nearest(u - sign * ASIDE * x, v - sign * ASIDE * y, planes, around[:count])
                 jump += _add_side(sign, face, weights, scene, slopes, row, column)
             t, pull = start + middle * (stop - start), jump * step * length
             out[first, 0] += (1 - t) * pull * x
