@@ -27,42 +27,45 @@ PATHS: dict[Split, Path] = {"training": TRAIN_PACK, "evaluation": EVAL_PACK}
 def run() -> None:
     """Write `data/packs/train.h5` and `data/packs/eval.h5`."""
     params = load_params()
-    dataset = open_source(params.data, PREPARED)
     for split in SPLITS:
-        keypoints = to_arrays(read_keypoints(KEYPOINTS / split))
-        with show_progress(f"pack, {split}") as report:
-            write_pack(
-                PATHS[split],
-                _samples(dataset.records(split), keypoints, split, params, report),
-                sources={
-                    INDEX: sha256_file(PREPARED / INDEX),
-                    MANIFEST: sha256_file(KEYPOINTS / split / MANIFEST),
-                },
-                parameters={
-                    **params.pack.model_dump(),
-                    "code": source_digest("s2hand.datasets", "s2hand.pipeline.stages"),
-                },
-            )
-        _say_what_is_left(split, len(dataset.records(split)))
+        make_pack(params, split, PREPARED, KEYPOINTS, PATHS[split])
 
 
-def _say_what_is_left(split: Split, images: int) -> None:
+def make_pack(params: Params, split: Split, prepared: Path, keypoints: Path, path: Path) -> None:
+    """Write the pack `path` of a split, from what the stages before left in the folders `prepared` and `keypoints`."""
+    records, shards = open_source(params.data, prepared).records(split), keypoints / split
+    with show_progress(f"pack, {split}") as report:
+        write_pack(
+            path,
+            _samples(records, shards, split, params, report),
+            sources={
+                INDEX: sha256_file(prepared / INDEX),
+                MANIFEST: sha256_file(shards / MANIFEST),
+            },
+            parameters={
+                **params.pack.model_dump(),
+                "code": source_digest("s2hand.datasets", "s2hand.pipeline.stages"),
+            },
+        )
+    _say_what_is_left(path, shards, len(records))
+
+
+def _say_what_is_left(path: Path, shards: Path, images: int) -> None:
     """Print how many of the split's `images` became samples, and why the others did not."""
-    unreadable = len(read_failures(KEYPOINTS / split))
-    with Pack(PATHS[split]) as pack:
+    unreadable = len(read_failures(shards))
+    with Pack(path) as pack:
         samples = len(pack)
     left_out = f"{unreadable} unreadable, {images - unreadable - samples} below pack.min_confidence"
-    typer.echo(f"{PATHS[split]}: {samples} hands; left out: {left_out}", err=True)
+    typer.echo(f"{path}: {samples} hands; left out: {left_out}", err=True)
 
 
-def _samples(
-    records: Sequence[Record], found: KeypointArrays, split: Split, params: Params, report: Report
-) -> Iterator[Sample]:
+def _samples(records: Sequence[Record], shards: Path, split: Split, params: Params, report: Report) -> Iterator[Sample]:
     """Yield the samples of a split, without the images that could not be read.
 
     Training leaves out hands below `pack.min_confidence` and all truth.
     """
-    unreadable = read_failures(KEYPOINTS / split)
+    found = to_arrays(read_keypoints(shards))
+    unreadable = read_failures(shards)
     row_of = {image: row for row, image in enumerate(found.images)}
     training = split == "training"
     kept = 0
@@ -77,7 +80,7 @@ def _samples(
             yield make_sample(record, found, row, params.pack.image_size, with_truth=not training)
     if training and not kept:
         raise DataError(
-            f"{KEYPOINTS / split}: expected hands with a mean confidence of at least "
+            f"{shards}: expected hands with a mean confidence of at least "
             f"{params.pack.min_confidence} (pack.min_confidence), found none among {len(records)} images; "
             "look at the contact sheet of `s2hand detect run`"
         )

@@ -5,7 +5,7 @@ from pathlib import Path
 from s2hand.datasets.files import sha256_file
 from s2hand.detect.console import show_progress
 from s2hand.pipeline.layout import PREPARED
-from s2hand.pipeline.params import load_params
+from s2hand.pipeline.params import Params, load_params
 from s2hand.pipeline.sources import INDEX, TREE, open_source, write_index
 from s2hand.pipeline.synthetic import make_dataset
 from s2hand.train.mano import OPEN_HAND
@@ -13,15 +13,19 @@ from s2hand.train.mano import OPEN_HAND
 
 def run() -> None:
     """Fill `data/prepared`: `index.json`, and for `data.source: synthetic` the photographs themselves."""
-    params = load_params()
-    PREPARED.mkdir(parents=True, exist_ok=True)
+    prepare(load_params(), PREPARED)
+
+
+def prepare(params: Params, prepared: Path) -> None:
+    """Fill the folder `prepared`; its index is written last."""
+    prepared.mkdir(parents=True, exist_ok=True)
     if params.data.source == "synthetic":
         _check_hand(Path(params.data.input))
         settings = params.data.synthetic.model_copy(update={"seed": params.seed})
         with show_progress("photographs") as report:
-            make_dataset(settings, PREPARED / TREE, report)
+            make_dataset(settings, prepared / TREE, report)
     with show_progress("list images") as report:
-        write_index(open_source(params.data, PREPARED), PREPARED / INDEX, report)
+        write_index(open_source(params.data, prepared), prepared / INDEX, report)
 
 
 def _check_hand(path: Path) -> None:
