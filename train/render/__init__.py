@@ -6,6 +6,7 @@
     edges.py, edge_kernels.py    the gradient of silhouettes and occlusions; topology.py finds a mesh's edges
     triton_*.py        the kernels for the GPU
     surface.py         the points of the mesh that pixels see, and values of the vertices read there
+    samples.py, sample_kernels.py    what the samples of each pixel show, summed up
     camera.py, shading.py, image.py    projection, light, and all of it together
 
 Importing this builds nothing: torch and numba are loaded by the first call, triton by the first on a GPU.

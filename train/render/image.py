@@ -8,8 +8,8 @@ from torch import Tensor
 from s2hand.train.render.camera import project
 from s2hand.train.render.edges import move_edges
 from s2hand.train.render.rasterize import rasterize
+from s2hand.train.render.samples import pool_samples
 from s2hand.train.render.shading import Lights, shade, vertex_normals
-from s2hand.train.render.surface import Surface, interpolate, locate
 
 FARTHEST = 1e6
 """Metres. A vertex with a larger coordinate, or one that is not a number, is not drawn, nor are its faces."""
@@ -51,30 +51,26 @@ def render_mesh(
     finer_px = vertices_px * vertices.new_tensor((supersampling, supersampling, 1))
     height, width = (length * supersampling for length in image_size)
     face_index = rasterize(finer_px.detach(), faces, (height, width)).face_index
-    surface = locate(finer_px, faces, face_index)
     normals, light = vertex_normals(vertices, faces), Lights.from_code(lights)
     # Looking into the mesh, at an open wrist, one sees the other side of its skin: the normal turns round.
     front, back = shade(colors, normals, light), shade(colors, -normals, light)
     behind = torch.as_tensor(background, dtype=vertices.dtype, device=vertices.device)
-    size = (len(vertices), height, width)
-    image = _pool(interpolate(front, back, surface), surface, size, behind, supersampling)
+    sums = pool_samples(finer_px, faces, face_index, front, back, supersampling)
+    image = _average(sums, behind, supersampling**2)
     if not (torch.is_grad_enabled() and vertices_px.requires_grad):
         return image
     rgb, silhouette = move_edges(image.rgb, image.silhouette, vertices_px, faces, front, back, behind)
     return RenderedImage(rgb, silhouette, image.depth)
 
 
-def _pool(
-    rgb: Tensor,  # [3, P] of the samples
-    surface: Surface,
-    size: tuple[int, int, int],  # B, H, W in samples
+def _average(
+    sums: Tensor,  # [B, 5, h, w] of the covered samples: colours, depths, their number
     background: Tensor,  # [3], or [B or 1, 3, h, w]
-    factor: int,
+    samples: int,  # of a pixel
 ) -> RenderedImage:
     """Average the samples of each pixel, those that no face covers being background."""
-    sums = surface.pool(torch.cat((rgb, surface.depth[None])), size, factor)
-    count = surface.pool(torch.ones_like(rgb[:1]), size, factor)[0]
-    share = count / factor**2
+    count = sums[:, 4].detach()
+    share = count / samples
     behind = background[:, None, None] if background.ndim == 1 else background
-    mixed = sums[:3].transpose(0, 1) / factor**2 + behind * (1 - share[:, None])
-    return RenderedImage(mixed, share, sums[3] / count.clamp(min=1))
+    mixed = sums[:, :3] / samples + behind * (1 - share[:, None])
+    return RenderedImage(mixed, share, sums[:, 3] / count.clamp(min=1))
