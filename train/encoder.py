@@ -25,6 +25,7 @@ from torch import Tensor, nn
 
 from s2hand.datasets.skeleton import JOINT_COUNT
 from s2hand.train.convolutions import quicken
+from s2hand.train.integral import expected_places
 from s2hand.train.pretrained import backbone_weights
 from s2hand.train.rotations import axis_angle_to_matrix, matrix_to_axis_angle, six_d_to_matrix
 from s2hand.train.settings import EncoderSettings
@@ -76,7 +77,7 @@ class Encoded:
 
     code: GeometryCode
     texture: TextureCode
-    points_px: Tensor | None  # [B, 21, 2] pixels of the crop: where it sees the joints, if it was asked to point
+    heatmaps: Tensor | None  # [B, 21, h, w] where in the crop it sees the joints, if it was asked to point
 
 
 @dataclass(frozen=True)
@@ -127,13 +128,13 @@ class Encoder(nn.Module):
     def forward(self, images: Tensor, K: Tensor) -> Encoded:
         """Encode crops: images [B, 3, S, S] RGB in [0, 1], K [B, 3, 3] of the crops in pixels."""
         maps = backbone_features(self.backbone, (images - self.mean) / self.std)
-        features, points, size = self.squeeze(self.pool(maps[-1])).flatten(1), None, images.shape[-1]
+        features, heatmaps = self.squeeze(self.pool(maps[-1])).flatten(1), None
         if self.points is not None:
-            places = self.points(*maps)
-            features, points = torch.cat([features, places.flatten(1)], dim=1), (places + 1) * (size / 2)
-        numbers = self.head(self.hidden(features))
+            heatmaps = self.points(*maps)
+            features = torch.cat([features, 2 * expected_places(heatmaps).flatten(1) - 1], dim=1)
+        numbers, texture = self.head(self.hidden(features)), self.texture(maps[0])
         with torch.autocast(images.device.type, enabled=False):
-            return Encoded(self._code(numbers.float(), K, size), self.texture(maps[0]), points)
+            return Encoded(self._code(numbers.float(), K, images.shape[-1]), texture, heatmaps)
 
     def _code(self, numbers: Tensor, K: Tensor, size: int) -> GeometryCode:
         pose, shape, log_scale, turn, place = torch.split(numbers, list(self.widths), dim=1)
@@ -155,11 +156,7 @@ def backbone_features(backbone: EfficientNet, images: Tensor) -> tuple[Tensor, T
 
 
 class JointPoints(nn.Module):
-    """The backbone's features to the places of the 21 joints in the image, by integral regression.
-
-    Expected places under a softmax over the cells of a map per joint (Sun et al., "Integral Human Pose
-    Regression", 2018).
-    """
+    """The backbone's features to a heatmap of each joint, a quarter of the image's size."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -168,15 +165,13 @@ class JointPoints(nn.Module):
         self.maps = nn.Conv2d(POINT_WIDTH, JOINT_COUNT, 1)
 
     def forward(self, *features: Tensor) -> Tensor:
-        """Features [B, C, h, w], the largest first, to x, y of the joints [B, 21, 2], -1 to 1 across the image."""
+        """Features [B, C, h, w], the largest first, to heatmaps [B, 21, h, w] of the first one's size."""
         height, width = features[0].shape[-2:]
         total = self.levels[0](features[0])
         for level, coarse in zip(list(self.levels)[1:], features[1:], strict=True):
             total = total + nn.functional.interpolate(level(coarse), (height, width), mode="nearest")
-        logits = self.maps(self.mix(total)).flatten(2).float()
-        share = logits.softmax(-1).view(len(total), JOINT_COUNT, height, width)
-        x, y = (torch.linspace(-1, 1, size, device=share.device) for size in (width, height))
-        return torch.stack([(share.sum(2) * x).sum(-1), (share.sum(3) * y).sum(-1)], dim=-1)
+        heatmaps: Tensor = self.maps(self.mix(total))
+        return heatmaps
 
 
 def _normed(inputs: int, outputs: int, size: int) -> nn.Module:

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from s2hand.datasets.skeleton import JOINT_COUNT
 from s2hand.train.convolutions import quicken
+from s2hand.train.integral import expected_places
 from s2hand.train.settings import HourglassSettings
 
 
@@ -45,14 +46,6 @@ class HourglassBranch(nn.Module):
             heatmaps, features = stack(features)
             joints.append(expected_places(heatmaps) * side)
         return tuple(joints)
-
-
-def expected_places(heatmaps: Tensor) -> Tensor:  # [B, N, h, w] -> [B, N, 2]
-    """Expected x, y under a softmax over each map, from 0 to 1 across it, cells counting by their centres."""
-    height, width = heatmaps.shape[-2:]
-    share = heatmaps.flatten(2).float().softmax(-1).view(*heatmaps.shape)
-    x, y = ((torch.arange(size, device=share.device) + 0.5) / size for size in (width, height))
-    return torch.stack([(share.sum(2) * x).sum(-1), (share.sum(3) * y).sum(-1)], dim=-1)
 
 
 class Residual(nn.Module):

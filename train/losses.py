@@ -13,6 +13,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from s2hand.datasets.skeleton import BONES, TIPS, WRIST
+from s2hand.train.integral import cross_entropy
 from s2hand.train.limits import joint_angles, joint_limit_penalty
 from s2hand.train.mano import HandModel
 from s2hand.train.ssim import ssim_map
@@ -143,8 +144,20 @@ def E_C(colors: Tensor) -> Tensor:  # [B, V, 3] -> [B, V, 3]
     """
     values = colors.detach()
     mean, spread = values.mean(1, keepdim=True), values.std(1, correction=0, keepdim=True)
-    outlier = (values - mean).abs() > 2 * spread
+    outlier = (values - mean).abs() > 2 * spread + 1e-6  # rounding is no outlier
     return torch.where(outlier, (colors - mean).abs(), 0.0)
+
+
+def E_points(
+    detected: Tensor,  # [B, 21, 2] pixels of a 224 px image; NaN where confidence is 0
+    heatmaps: Tensor,  # [B, 21, h, w]
+    confidence: Tensor,  # [B, 21]
+) -> Tensor:  # [B, 21]
+    """How well the encoder's own heatmaps agree with the detections: con_i times their cross-entropy. Ours.
+
+    It teaches maps from nothing much sooner than the distance of their expected places, equation 10, does.
+    """
+    return confidence * cross_entropy(heatmaps, detected / REFERENCE_SIZE)
 
 
 def E_2d(detected: Tensor, pointed: Tensor, confidence: Tensor) -> Tensor:  # [B, 21]

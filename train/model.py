@@ -29,7 +29,7 @@ class Hands:
     joints_cam: Tensor  # [B, 21, 3] metres, camera
     vertices_cam: Tensor  # [B, 778, 3]
     joints_px: Tensor  # [B, 21, 2] pixels of the crop
-    points_px: Tensor | None = None  # [B, 21, 2] where the encoder sees the joints, if it was asked to point
+    heatmaps: Tensor | None = None  # [B, 21, h, w] where the encoder sees the joints, if it was asked to point
 
 
 def project(points_cam: Tensor, K: Tensor) -> Tensor:  # [B, N, 3] metres, [B, 3, 3] -> [B, N, 2] pixels
@@ -63,7 +63,7 @@ class HandNetwork(nn.Module):
             vertices_cam = scale * ((mesh.vertices - wrist) @ turn) + shift
             joints_cam = scale * ((mesh.joints - wrist) @ turn) + shift
             pixels = project(joints_cam, K)
-            return Hands(code, encoded.texture, joints_cam, vertices_cam, pixels, encoded.points_px)
+            return Hands(code, encoded.texture, joints_cam, vertices_cam, pixels, encoded.heatmaps)
 
 
 def render_hands(

@@ -30,7 +30,6 @@ class Seen:
     stacks: list[Tensor]  # of each stack of the 2D branch
     hands: Hands | None = None
     projected: Tensor | None = None
-    points: Tensor | None = None  # where the encoder itself sees the joints
     image: RenderedImage | None = None
 
 
@@ -56,7 +55,7 @@ class Objective:
     def terms(self, outputs: Outputs, batch: Batch) -> dict[str, Tensor]:
         """Each term per sample, [B], not yet weighted; E_points only of an encoder that points."""
         seen = self._look(outputs, batch)
-        absent = {"E_points"} if seen.points is None else set()
+        absent = {"E_points"} if seen.hands is None or seen.hands.heatmaps is None else set()
         return {name: term(seen) for name, term in self._terms.items() if name not in absent}
 
     def total(self, terms: dict[str, Tensor]) -> Tensor:
@@ -71,12 +70,11 @@ class Objective:
         if hands is None:
             return Seen(batch, confidence, detected, stacks)
         projected = losses.to_reference_pixels(hands.joints_px, size)
-        points = None if hands.points_px is None else losses.to_reference_pixels(hands.points_px, size)
         image = None
         if self._photometric:
             # The image itself is the background: a pixel that no hand covers is as it should be.
             image = render_hands(self.hand, hands, batch.K, batch.targets, self.supersampling)
-        return Seen(batch, confidence, detected, stacks, hands, projected, points, image)
+        return Seen(batch, confidence, detected, stacks, hands, projected, image)
 
     def _terms_3d(self) -> dict[str, Term]:
         return {
@@ -89,7 +87,7 @@ class Objective:
             "E_s": lambda seen: losses.E_s(_known(seen.hands).joints_cam, self.bone),
             "E_J": self._limits,
             "E_theta": lambda seen: losses.E_theta(_known(seen.hands).code.pose),
-            "E_points": lambda seen: losses.E_2d(seen.detected, _known(seen.points), seen.confidence).mean(-1),
+            "E_points": _heatmap_agreement,
         }
 
     def _terms_2d(self) -> dict[str, Term]:
@@ -116,6 +114,11 @@ def _branch_location(seen: Seen) -> Tensor:
     """E_2d, averaged over joints and stacks."""
     per_stack = [losses.E_2d(seen.detected, joints, seen.confidence).mean(-1) for joints in seen.stacks]
     return torch.stack(per_stack).mean(0)
+
+
+def _heatmap_agreement(seen: Seen) -> Tensor:
+    heatmaps = _known(_known(seen.hands).heatmaps)
+    return losses.E_points(seen.detected, heatmaps, seen.confidence).mean(-1)
 
 
 def _known(value: Value | None) -> Value:

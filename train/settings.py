@@ -17,8 +17,8 @@ class EncoderSettings(Settings):
     """What the last layer regresses for R: two columns of its matrix, which is continuous over all rotations,
     or R's three numbers themselves, as the paper."""
     points: bool = False
-    """The encoder also points at the 21 joints, by a softmax over the image, and its last layer sees where they are.
-    E_points teaches it. Not in the paper; a short training learns much sooner so."""
+    """The encoder also has a heatmap for each joint, and its last layers see where their softmax expects the joints.
+    E_points teaches the maps. Not in the paper; a short training learns much sooner so."""
     hidden: int = Field(default=0, ge=0)
     """Width of a hidden layer between the pooled features and the code; 0: none, as the paper."""
     grid: int = Field(default=1, ge=1, le=8)
@@ -83,8 +83,8 @@ class LossSettings(Settings):
     """Joint limits, equation 9."""
     E_theta: float = Field(default=0.0, ge=0.0)
     """Distance of the pose from the mean pose: not in the paper, for short trainings."""
-    E_points: float = Field(default=0.0, ge=0.0)
-    """Joint location of the encoder's own points, for `encoder.points`: not in the paper."""
+    E_points: float = Field(default=0.1, ge=0.0)
+    """The encoder's own heatmaps, for `encoder.points`: not in the paper."""
     E_2d: float = Field(default=1e-3, ge=0.0)
     """Joint location of the 2D branch, equation 10, of each of its stacks. Where this and E_con are 0 there is no
     2D branch."""

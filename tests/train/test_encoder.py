@@ -8,7 +8,8 @@ from safetensors.torch import save_file
 from timm.models._efficientnet_blocks import InvertedResidual
 
 from s2hand.train import pretrained
-from s2hand.train.encoder import Anchor, Encoder, GeometryCode, JointPoints, back_project, bounded
+from s2hand.train.encoder import Anchor, Encoder, GeometryCode, back_project, bounded
+from s2hand.train.integral import expected_places
 from s2hand.train.model import project
 from s2hand.train.settings import EncoderSettings
 
@@ -149,40 +150,20 @@ def test_training_begins_with_the_fingers_up(rotation):
     torch.testing.assert_close(fingers, torch.tensor([0.0, -1.0, 0.0]).expand(3, 3), atol=0.2, rtol=0)
 
 
-def test_points_begin_in_the_middle_and_stay_in_the_crop():
+def test_heatmaps_begin_flat_and_expect_the_joints_in_the_crop():
     torch.manual_seed(0)
     network = encoder(points=True, grid=2, hidden=8).eval()
     images = torch.rand(2, 3, 64, 64)
-    points = network(images, FREIHAND_K.repeat(2, 1, 1)).points_px
-    assert points.shape == (2, 21, 2)
-    assert (points - 32).abs().max() < 8
-    with torch.no_grad():
-        network.points.maps.weight.mul_(1000)
-    points = network(images, FREIHAND_K.repeat(2, 1, 1)).points_px
-    assert ((points >= 0) & (points <= 64)).all()
-    assert (points - 32).abs().max() > 8
-    assert encoder().eval()(images, FREIHAND_K.repeat(2, 1, 1)).points_px is None
+    heatmaps = network(images, FREIHAND_K.repeat(2, 1, 1)).heatmaps
+    assert heatmaps.shape == (2, 21, 16, 16)
+    assert (expected_places(heatmaps) - 0.5).abs().max() < 0.15
+    assert encoder().eval()(images, FREIHAND_K.repeat(2, 1, 1)).heatmaps is None
 
 
-def test_points_are_where_the_maps_are_bright():
-    points = JointPoints().eval()
-    with torch.no_grad():
-        for parameter in points.parameters():
-            parameter.zero_()
-        points.levels[0][1].weight.fill_(1)
-        points.levels[0][0].weight.fill_(1)
-        points.mix[1][0].weight[:, :, 1, 1] = 1
-        points.mix[1][1].weight.fill_(1)
-        points.maps.weight.fill_(1)
-    features = [torch.zeros(1, channels, size, size) for channels, size in ((24, 16), (40, 8), (112, 4), (1280, 2))]
-    features[0][0, :, 15, 0] = 1
-    x, y = points(*features)[0, 0].tolist()
-    assert (x, y) == pytest.approx((-1, 1), abs=1e-3)
-
-
-def test_points_move_with_what_the_code_says():
+def test_the_code_sees_where_the_heatmaps_are_bright():
     """The last layers see the points: what E_loc asks of the hand also moves them."""
     network = encoder(points=True)
-    encoded = network(torch.rand(2, 3, 64, 64), FREIHAND_K.repeat(2, 1, 1))
+    images = torch.rand(2, 3, 64, 64)
+    encoded = network(images, FREIHAND_K.repeat(2, 1, 1))
     encoded.code.translation.square().sum().backward()
     assert network.points.maps.weight.grad.abs().sum() > 0

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from s2hand.train.hourglass import HourglassBranch, expected_places
+from s2hand.train.hourglass import HourglassBranch
 from s2hand.train.settings import HourglassSettings
 
 SMALL = HourglassSettings(stacks=3, features=16, depth=2, image_size=32)
@@ -25,13 +25,6 @@ def test_the_papers_size_by_default():
     assert 6e6 < sum(parameter.numel() for parameter in branch.parameters()) < 10e6
     features = branch.stem(torch.rand(1, 3, 64, 64))
     assert features.shape == (1, 256, 16, 16)
-
-
-def test_expected_places_are_those_of_a_sharp_peak():
-    heatmaps = torch.zeros(1, 2, 4, 8)
-    heatmaps[0, 0, 1, 6] = 100.0
-    places = expected_places(heatmaps)[0]
-    torch.testing.assert_close(places, torch.tensor([[6.5 / 8, 1.5 / 4], [0.5, 0.5]]))
 
 
 def test_each_stack_is_taught():

@@ -7,6 +7,7 @@ import torch
 
 from s2hand.datasets.skeleton import BONES
 from s2hand.train import losses
+from s2hand.train.integral import cross_entropy
 from s2hand.train.mano import load_hand_model
 
 
@@ -233,6 +234,18 @@ def test_colours_beyond_two_deviations_pay_their_distance_from_the_mean():
 
 def test_one_colour_has_no_outlier():
     assert losses.E_C(torch.full((2, 778, 3), 0.4)).abs().max() == 0
+
+
+def test_heatmaps_pay_by_confidence_and_nothing_for_a_joint_that_was_not_found():
+    torch.manual_seed(0)
+    heatmaps = torch.rand(1, 21, 8, 8, requires_grad=True)
+    detected, confidence = 224 * torch.rand(1, 21, 2), torch.rand(1, 21)
+    detected[0, 3], confidence[0, 3] = torch.nan, 0
+    value = losses.E_points(detected, heatmaps, confidence)
+    torch.testing.assert_close(value[0, 5], confidence[0, 5] * cross_entropy(heatmaps, detected / 224)[0, 5])
+    value.sum().backward()
+    assert torch.isfinite(heatmaps.grad).all()
+    assert (heatmaps.grad[0, 3] == 0).all()
 
 
 def test_consistency_pulls_both_branches_with_no_confidence():
