@@ -125,7 +125,7 @@ def tetrahedra() -> tuple[torch.Tensor, ...]:
     places = np.array([[14.3, 2.2, 1.0], [15.6, 3.4, 1.6], [33.7, 3.5, 1.0]])
     mesh = (corners + places[:, None]).reshape(-1, 3)
     mesh = np.stack([mesh, mesh * [-0.4, 0.6, 1] + [15, 1, 0]])
-    mesh[1, 1, 0], mesh[1, 8:, 2] = np.nan, -1.0
+    mesh[1, 1, 0], mesh[1, 4:, 2] = np.nan, -1.0
     corner = np.array([[0, 1, 2], [0, 3, 1], [1, 3, 2], [2, 3, 0]])
     faces = np.concatenate([corner, corner[1:] + 4, corner + 8])  # the second is open
     sides, background = rng.random((2, 2, 12, 3)), rng.random((1, 3, 10, 36))
