@@ -30,6 +30,26 @@ def test_the_shipped_parameters_are_valid() -> None:
     assert (SHIPPED.parent / params.detect.weights).is_file()
 
 
+PRESETS = sorted(path for path in (SHIPPED.parent / "presets").glob("*.yaml") if not path.name.startswith("slim"))
+
+
+@pytest.mark.parametrize("path", PRESETS, ids=lambda path: path.stem)
+def test_every_preset_can_take_the_place_of_params_yaml(path: Path) -> None:
+    params = load_params(path)
+    assert (SHIPPED.parent / params.hand_model).is_file()
+
+
+def test_the_papers_preset_is_the_papers_schedule() -> None:
+    stages = load_params(SHIPPED.parent / "presets/paper.yaml").train.stages
+    for plan, (epochs, rate, every, factor) in (
+        (stages.shape, (90, 1e-3, 30, 1 / 2)),
+        (stages.keypoints, (90, 1e-3, 30, 1 / 2)),
+        (stages.joint, (60, 2.5e-4, 20, 1 / 3)),
+    ):
+        assert (plan.epochs, plan.learning_rate, plan.schedule, plan.step_epochs) == (epochs, rate, "step", every)
+        assert plan.step_factor == pytest.approx(factor)
+
+
 @pytest.mark.parametrize(
     ("section", "key", "value", "message"),
     [
