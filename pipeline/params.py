@@ -56,6 +56,8 @@ class EvaluateParams(Settings):
     """How the trained network is measured."""
 
     batch_size: int = Field(default=64, ge=1)
+    checkpoint: Literal["last", "best"] = "last"
+    """Which epoch's weights: the last one's, or those of the epoch that agreed best with the held-back samples."""
     device: Literal["auto", "cpu", "cuda"] = "auto"
     """`auto`: the GPU if there is one."""
 

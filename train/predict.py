@@ -9,7 +9,7 @@ import torch
 from numpy.typing import NDArray
 
 from s2hand.datasets.packs import Pack
-from s2hand.train.checkpoint import CheckpointError, hand_digest, read_checkpoint
+from s2hand.train.checkpoint import WEIGHTS, CheckpointError, hand_digest, read_checkpoint
 from s2hand.train.loop import pick_device
 from s2hand.train.mano import load_hand_model
 from s2hand.train.model import HandNetwork, Hands
@@ -35,12 +35,16 @@ class Predictions:
                 raise ValueError(f"Predictions.{name}: expected {(count, *shape)}, found {found}")
 
 
-def load_network(checkpoint: Path, hand: str = "open", device: str = "auto") -> tuple[HandNetwork, int]:
+def load_network(
+    checkpoint: Path, hand: str = "open", device: str = "auto", name: str = WEIGHTS
+) -> tuple[HandNetwork, int]:
     """The network of a checkpoint folder, ready to predict, and the side in pixels of the crops that it takes.
+
+    `name` is the file in it: that of the last epoch, or of the best one.
 
     Raises CheckpointError where the checkpoint was trained with another hand model.
     """
-    saved = read_checkpoint(checkpoint)
+    saved = read_checkpoint(checkpoint, name)
     model = load_hand_model(hand)
     if hand_digest(model) != saved.identity.hand:
         raise CheckpointError(
@@ -65,13 +69,14 @@ def predict(
     batch_size: int = 64,
     progress: Progress | None = None,
     device: str = "auto",
+    name: str = WEIGHTS,
 ) -> Predictions:
-    """Reconstruct every row of `pack`.
+    """Reconstruct every row of `pack`, by the weights in the file `name` of the folder `checkpoint`.
 
     `hand` names the hand model, as for `load_hand_model`; it and the size of the crops must be those of the
     training. Raises CheckpointError, a ValueError, where they are not.
     """
-    network, size = load_network(checkpoint, hand, device)
+    network, size = load_network(checkpoint, hand, device, name)
     if pack.size != size:
         raise CheckpointError(
             f"{checkpoint}: trained on crops of {size} pixels, {pack.path} has {pack.size}; pack again"

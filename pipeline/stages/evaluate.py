@@ -13,6 +13,7 @@ from s2hand.pipeline.measure import Measured, measure_agreement, measure_truth
 from s2hand.pipeline.params import load_params
 from s2hand.pipeline.predictions import write_predictions
 from s2hand.pipeline.sources import INDEX
+from s2hand.train.checkpoint import BEST, WEIGHTS
 from s2hand.train.predict import predict
 
 
@@ -21,9 +22,8 @@ def run() -> None:
     params = load_params()
     with Pack(EVAL_PACK) as pack:
         with show_progress("reconstruct") as report:
-            predicted = predict(
-                MODEL, pack, params.hand_model, params.evaluate.batch_size, report, params.evaluate.device
-            )
+            chosen, name = params.evaluate, {"last": WEIGHTS, "best": BEST}[params.evaluate.checkpoint]
+            predicted = predict(MODEL, pack, params.hand_model, chosen.batch_size, report, chosen.device, name)
         rows, names = pack.rows(range(len(pack))), pack.names()
     measure = measure_agreement if rows.joints_cam is None else measure_truth
     measured = measure(rows, predicted.joints_cam, predicted.vertices_cam, predicted.joints_px)

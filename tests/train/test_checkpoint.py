@@ -6,6 +6,7 @@ import torch
 
 from s2hand.datasets.packs import Pack
 from s2hand.train.checkpoint import (
+    BEST,
     STATE,
     WEIGHTS,
     CheckpointError,
@@ -70,6 +71,15 @@ def test_predictions_are_the_networks(trained, tiny_pack, hand):
     np.testing.assert_allclose(predictions.codes, hands.code.vector(), atol=1e-4)
     pixels = project(torch.from_numpy(predictions.joints_cam), torch.from_numpy(rows.K))
     np.testing.assert_allclose(predictions.joints_px, pixels, atol=1e-3)
+
+
+def test_predictions_of_the_best_epoch_are_its_own(trained, tiny_pack, hand, tmp_path):
+    checkpoint = read_checkpoint(trained)
+    changed = {key: value * 0.5 for key, value in checkpoint.weights.items()}
+    write_weights(tmp_path / WEIGHTS, checkpoint.weights, checkpoint.identity)
+    write_weights(tmp_path / BEST, changed, checkpoint.identity)
+    last, best = (predict(tmp_path, Pack(tiny_pack), device="cpu", name=name) for name in (WEIGHTS, BEST))
+    assert np.abs(last.joints_cam - best.joints_cam).max() > 1e-3
 
 
 def test_another_hand_model_is_refused(trained, tiny_pack, mano_pickle):

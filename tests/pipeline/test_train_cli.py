@@ -1,0 +1,63 @@
+"""`s2hand train`: a training from the command line, alone and in processes, and the step that broke one."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from s2hand.datasets.cameras import Box
+from s2hand.datasets.packs import Sample, write_pack
+
+TINY = {
+    "train__batch_size": 4,
+    "train__hourglass": {"stacks": 1, "features": 16, "depth": 2, "image_size": 32},
+    "train__sheet_epochs": 0,
+    "train__held_back": 0.0,
+    "train__device": "cpu",
+}
+
+
+@pytest.fixture
+def pack(tmp_path: Path) -> Path:
+    random = np.random.default_rng(0)
+    K = np.array([[130.0, 0, 32], [0, 130.0, 32], [0, 0, 1]])
+    samples = [
+        Sample(
+            name=f"{number}.jpg",
+            image=random.integers(0, 256, (64, 64, 3), np.uint8),
+            K=K,
+            keypoints=np.concatenate([random.uniform(10, 50, (21, 2)), np.ones((21, 1))], axis=1).astype(np.float32),
+            mirrored=False,
+            box=Box(0, 0, 64, 64),
+        )
+        for number in range(8)
+    ]
+    write_pack(tmp_path / "train.h5", samples, sources={"noise": "0"}, parameters={})
+    return tmp_path / "train.h5"
+
+
+def test_a_training_from_the_command_line_and_its_rerun(project: Any, pack: Path) -> None:
+    project.set(**TINY)
+    command = ("s2hand", "train", "run", "--data", str(pack), "--out", "model")
+    first = project.run(*command)
+    assert "train: joint, epoch 1 of 1" in first.stderr
+    made = (project.folder / "model/weights.safetensors").read_bytes()
+    again = project.run(*command)
+    assert "train:" not in again.stderr
+    assert (project.folder / "model/weights.safetensors").read_bytes() == made
+
+
+def test_two_processes_from_the_command_line(project: Any, pack: Path) -> None:
+    project.set(**TINY, train__processes=2)
+    done = project.run("s2hand", "train", "run", "--data", str(pack), "--out", "model")
+    assert done.stderr.count("train: joint, epoch 1 of 1") == 1
+    assert (project.folder / "model/weights.safetensors").is_file()
+
+
+def test_a_crash_that_is_none_is_refused_in_one_line(project: Any) -> None:
+    (project.folder / "nonfinite.pt").write_bytes(b"nonsense")
+    done = project.run("s2hand", "train", "reproduce", "nonfinite.pt", check=False)
+    assert done.returncode == 1
+    assert "not a step that training has kept" in done.stderr
+    assert "Traceback" not in done.stderr
