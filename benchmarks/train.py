@@ -85,6 +85,7 @@ def measure_stage(
 
     seconds = median_seconds(step, data.device)
     parts = part_times(trainer.branches, Objective(settings.loss, hand, stage, settings.supersampling), load, settings)
+    parts["optimizer"] = median_seconds(lambda: take_step(trainer), data.device)
     total = sum(parts.values())
     speed = settings.batch_size / seconds
     epochs = getattr(TrainSettings().stages, stage).epochs
@@ -99,6 +100,12 @@ def measure_stage(
     }
 
 
+def take_step(trainer: StageTrainer) -> None:
+    """The optimiser and the average of the weights."""
+    trainer.optimizer.step()
+    trainer.average.update()
+
+
 def part_times(branches: Branches, objective: Objective, load: Callable[[], Batch], settings: TrainSettings) -> Times:
     """Seconds of the parts of one step; what a stage does not have takes none."""
     batch = load()
@@ -106,12 +113,9 @@ def part_times(branches: Branches, objective: Objective, load: Callable[[], Batc
     three, two = branches.reconstruction, branches.keypoints
     times = {"data": median_seconds(load, device)}
 
-    def networks() -> None:
+    def autocast(network: Callable[..., object], *inputs: torch.Tensor) -> None:
         with torch.autocast(device.type, torch.bfloat16, enabled=half):
-            if three is not None:
-                three.encoder(batch.images, batch.K)
-            if two is not None:
-                two(batch.images)
+            network(*inputs)
 
     def forward() -> torch.Tensor:
         with torch.autocast(device.type, torch.bfloat16, enabled=half):
@@ -121,16 +125,18 @@ def part_times(branches: Branches, objective: Objective, load: Callable[[], Batc
     def whole() -> None:
         torch.autograd.grad(forward(), list(branches.parameters()), materialize_grads=True)
 
-    times["networks"] = median_seconds(networks, device)
-    times["hand"] = times["renderer"] = 0.0
+    times |= dict.fromkeys(("encoder", "2d_branch", "hand", "renderer"), 0.0)
+    if two is not None:
+        times["2d_branch"] = median_seconds(lambda: autocast(two, batch.images), device)
     if three is not None:
+        times["encoder"] = median_seconds(lambda: autocast(three.encoder, batch.images, batch.K), device)
         encoded = three.encoder(batch.images, batch.K)
         hands = three.decode(encoded, batch.K)
         times["hand"] = median_seconds(lambda: three.decode(encoded, batch.K), device)
         drawn = (objective.hand, hands, batch.K, batch.targets, settings.supersampling)
         times["renderer"] = median_seconds(lambda: render_hands(*drawn), device)
     upto = median_seconds(forward, device)
-    times["losses"] = max(upto - times["networks"] - times["hand"] - times["renderer"], 0.0)
+    times["losses"] = max(upto - sum(times.values()) + times["data"], 0.0)
     times["backward"] = max(median_seconds(whole, device) - upto, 0.0)
     return times
 

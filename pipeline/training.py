@@ -1,5 +1,6 @@
 """Training with the parameters of params.yaml, on as many processes as there are GPUs, or as are asked for."""
 
+import logging
 import os
 import subprocess
 import sys
@@ -25,8 +26,24 @@ def run_training(data: Path, out: Path, params_file: Path = PARAMS_FILE) -> None
     from s2hand.train.loop import train
 
     settings = params.train.model_copy(update={"seed": params.seed})
+    _show_log()
     with show_training() as show:
         train(settings, data, out, params.hand_model, show)
+
+
+def is_first() -> bool:
+    """Whether this is the only process, or the first of those that torchrun has started: the one that writes."""
+    return os.environ.get("RANK", "0") == "0"
+
+
+def _show_log() -> None:
+    """Print what the package logs, by the first process only."""
+    logger = logging.getLogger("s2hand")
+    if is_first() and not logger.handlers:
+        handler = logging.StreamHandler()
+        handler.setFormatter(logging.Formatter("%(message)s"))
+        logger.addHandler(handler)
+        logger.setLevel(logging.INFO)
 
 
 def process_count(params: Params) -> int:

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
+from timm.layers import convert_sync_batchnorm  # type: ignore[attr-defined]
 from torch import Tensor, nn
 
 from s2hand.train.hourglass import HourglassBranch
@@ -80,7 +81,10 @@ def start_training(network: nn.Module, frozen: bool) -> None:
         freeze_batch_norm(network)
 
 
-def synchronize_batch_norm(network: nn.Module) -> nn.Module:
-    """Batch statistics over all processes: on GPUs only, where torch can."""
-    converted: nn.Module = nn.SyncBatchNorm.convert_sync_batchnorm(network)  # type: ignore[no-untyped-call]
-    return converted
+def synchronize_batch_norm(network: nn.Module) -> None:
+    """Take batch statistics over all processes, on GPUs, where torch can; values are the same otherwise.
+
+    torch's own conversion would lose the activations that timm's normalisations include.
+    """
+    for name, child in list(network.named_children()):
+        setattr(network, name, convert_sync_batchnorm(child))  # type: ignore[no-untyped-call]

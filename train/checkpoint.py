@@ -32,6 +32,8 @@ KEYPOINTS = "keypoints.safetensors"
 STATE = "state.pt"
 HISTORY = "history.csv"
 FORMAT = "2"
+NO_RESULT = frozenset({"memory_gb", "processes", "sheet_epochs", "workers"})
+"""Settings that change no number, beyond rounding."""
 
 
 class CheckpointError(ValueError):
@@ -50,7 +52,7 @@ class Identity:
 
     def digest(self) -> str:
         """The same for two runs that compute the same."""
-        computed = self.settings.model_dump(exclude={"memory_gb", "workers", "sheet_epochs"})
+        computed = self.settings.model_dump(exclude=set(NO_RESULT))
         return digest([FORMAT, computed, self.hand, self.data, self.image_size, self.code])
 
 

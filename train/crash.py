@@ -16,11 +16,15 @@ from s2hand.train.settings import TrainSettings
 CRASH = "nonfinite.pt"
 
 
-def write_crash(out: Path, batch: Batch, branches: Branches, stage: Stage, identity: Identity) -> Path:
-    """Write the batch as the networks saw it and the weights before the step; returns the file."""
+def write_crash(out: Path, batch: Batch, branches: Branches, stage: Stage, parts: int, identity: Identity) -> Path:
+    """Write the batch as the networks saw it, in how many parts, and the weights before the step; returns the file.
+
+    Of several processes each writes its own part, without the batch statistics of the others.
+    """
     path = out / CRASH
     state = {
         "stage": str(stage),
+        "parts": parts,
         "settings": identity.settings.model_dump_json(),
         "hand": identity.hand,
         "batch": {name: tensor.cpu() for name, tensor in vars(batch).items()},
@@ -50,9 +54,10 @@ def reproduce(path: Path, hand: str = "open") -> str:
     branches.load_state_dict(state["branches"])
     chosen = branches.of_stage(stage)
     start_training(chosen, settings.freeze_batch_norm)
+    half = settings.precision == "bfloat16"
     objective = Objective(settings.loss, model, stage, settings.supersampling)
     try:
-        values = GradientEngine(chosen, objective, settings.micro_batches, half=False).compute(batch).values
+        values = GradientEngine(chosen, objective, state["parts"], half).compute(batch).values
     except NonFiniteLossError as error:
         return f"{error.term} is not finite for the rows {error.rows.tolist()} of the pack"
     return "all terms are finite here: " + ", ".join(f"{name} {value:.4g}" for name, value in values.items())

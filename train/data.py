@@ -3,13 +3,15 @@
 import hashlib
 import logging
 import os
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Literal
 
+import psutil
 import torch
 from torch import Tensor
-from torch.utils.data import DataLoader, Dataset
+from torch.utils.data import DataLoader, Dataset, Sampler
 
 from s2hand.datasets.files import digest
 from s2hand.datasets.packs import Pack
@@ -37,6 +39,8 @@ class TrainingData:
         need = len(self.pack) * self.size**2 * 3
         self.in_memory = need <= limit
         self._arrays = self._load() if self.in_memory else None
+        self._loader: DataLoader[Arrays] | None = None
+        self._order: _Order
         where = f"held in the memory of {device}" if self.in_memory else f"read by {workers} processes"
         log.info("%d crops of %d px, %.2f GB: %s", len(self), self.size, need / 1e9, where)
 
@@ -61,16 +65,28 @@ class TrainingData:
         if self._arrays is not None:
             yield from map(self.batch, order)
             return
-        # Processes that start anew: a fork of one that has threads may hang.
+        if self._loader is None:
+            self._order, self._loader = self._start_workers()
+        self._order.rows = order
+        for arrays, rows in zip(self._loader, order, strict=True):
+            yield self._batch(arrays, rows)
+
+    def _start_workers(self) -> tuple["_Order", DataLoader[Arrays]]:
+        """Processes that read batches ahead, kept from epoch to epoch."""
+        order = _Order(torch.empty(0, 0, dtype=torch.long))
+        # They start anew, as a fork of a process with threads may hang; nothing here draws, so nothing may seem to.
         loader: DataLoader[Arrays] = DataLoader(
-            _Batches(self.pack, order),
+            _Batches(self.pack),
+            sampler=order,
             batch_size=None,
             num_workers=self.workers,
             multiprocessing_context="spawn",
+            persistent_workers=True,
+            worker_init_fn=_leave_interrupts,
+            generator=torch.Generator(),
             pin_memory=self.device.type == "cuda",
         )
-        for arrays, rows in zip(loader, order, strict=True):
-            yield self._batch(arrays, rows)
+        return order, loader
 
     def _load(self) -> Arrays:
         count = len(self.pack)
@@ -97,14 +113,29 @@ class TrainingData:
 class _Batches(Dataset[Arrays]):
     """Batches of a pack's rows, for worker processes."""
 
-    def __init__(self, pack: Pack, order: Tensor) -> None:
-        self.pack, self.order = pack, order
+    def __init__(self, pack: Pack) -> None:
+        self.pack = pack
+
+    def __getitem__(self, rows: Tensor) -> Arrays:
+        return read_rows(self.pack, rows)
+
+
+class _Order(Sampler[Tensor]):
+    """The rows [steps, B] of an epoch's batches."""
+
+    def __init__(self, rows: Tensor) -> None:
+        self.rows = rows
 
     def __len__(self) -> int:
-        return len(self.order)
+        return len(self.rows)
 
-    def __getitem__(self, step: int) -> Arrays:
-        return read_rows(self.pack, self.order[step])
+    def __iter__(self) -> Iterator[Tensor]:
+        return iter(self.rows)
+
+
+def _leave_interrupts(worker: int) -> None:
+    """Ctrl-C reaches every process of a terminal; only the one that trains should act on it."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 def read_rows(pack: Pack, rows: Tensor) -> Arrays:
@@ -115,10 +146,10 @@ def read_rows(pack: Pack, rows: Tensor) -> Arrays:
 
 
 def free_memory(device: torch.device) -> float:
-    """Bytes that are free on a device."""
+    """Bytes that are free on a device: of the CPU's memory, this process' share among those of one machine."""
     if device.type == "cuda":
         return float(torch.cuda.mem_get_info(device)[0])
-    return float(os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"))
+    return float(psutil.virtual_memory().available) / int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
 
 
 def generator(*keys: int) -> torch.Generator:

@@ -1,7 +1,7 @@
 """From a crop of a hand to its codes, section 3.1 of the paper: geometry x = (theta 30, beta 10, s 1, R 3, T 3) from
 the deep features, here, and texture y = (C, L) from an early map, see `s2hand.train.texture`.
 
-The backbone is timm's EfficientNet-B0. Its deep features, pooled, give 53 numbers, or 50 with axis-angle, by
+The backbone is timm's EfficientNet-B0. Its deep features, pooled, give 50 numbers, or 47 with axis-angle, by
 a linear layer that starts near zero, so that training begins with a mean hand in the middle of the crop:
 
 - theta and beta directly;

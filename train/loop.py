@@ -7,19 +7,23 @@ bit. The networks use no dropout; torch's global generator decides the first wei
 
 import logging
 import os
+import shutil
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import torch
 
-from s2hand.datasets.files import remove_partial_files, source_digest
+from s2hand.datasets.files import digest, remove_partial_files, source_digest
 from s2hand.train.augment import Batch, augment, draw_changes
 from s2hand.train.branches import Stage, planned_stages
 from s2hand.train.checkpoint import (
     BEST,
+    HISTORY,
     KEYPOINTS,
+    STATE,
     WEIGHTS,
     Identity,
     hand_digest,
@@ -28,14 +32,15 @@ from s2hand.train.checkpoint import (
     write_state,
     write_weights,
 )
-from s2hand.train.crash import write_crash
+from s2hand.train.crash import CRASH, write_crash
 from s2hand.train.data import TrainingData, epoch_order, generator
 from s2hand.train.gradients import NonFiniteLossError
-from s2hand.train.inspection import Inspector
+from s2hand.train.inspection import SHEETS, Inspector
 from s2hand.train.interrupt import deferred_interrupt
 from s2hand.train.mano import HandModel, load_hand_model
 from s2hand.train.processes import Processes, joined_processes
 from s2hand.train.settings import StageSettings, TrainSettings
+from s2hand.train.start import load_start, start_digest
 from s2hand.train.trainer import StageTrainer, averaged_weights, learning_rate, make_branches
 
 log = logging.getLogger(__name__)
@@ -95,14 +100,17 @@ def train(
     with joined_processes(device) as processes:
         _check_sizes(settings, data, train_pack, processes)
         code = source_digest("s2hand.datasets", "s2hand.train")
-        identity = Identity(settings, hand_digest(model), data.digest(), data.size, code)
+        start = Path(settings.start) if settings.start else None
+        made_from = data.digest() if start is None else digest([data.digest(), start_digest(start)])
+        identity = Identity(settings, hand_digest(model), made_from, data.size, code)
         if processes.first:
             out.mkdir(parents=True, exist_ok=True)
             remove_partial_files(out)
         processes.wait()
-        run = _Run(data, model, identity, out, progress or (lambda report: None), processes)
+        run = _Run(data, model, hand, identity, out, progress or (lambda report: None), processes)
         run.resume()
         run.finish()
+        processes.wait()
 
 
 def pick_device(choice: str) -> torch.device:
@@ -140,12 +148,13 @@ class _Run:
         self,
         data: TrainingData,
         hand: HandModel,
+        hand_name: str,
         identity: Identity,
         out: Path,
         progress: Progress,
         processes: Processes,
     ) -> None:
-        self.data, self.hand, self.identity, self.out = data, hand, identity, out
+        self.data, self.hand, self.hand_name, self.identity, self.out = data, hand, hand_name, identity, out
         self.progress, self.processes = progress, processes
         self.settings = identity.settings
         self.stages = planned_stages(self.settings)
@@ -154,6 +163,8 @@ class _Run:
         self.position = Position()
         self.branches = make_branches(self.settings, hand, data.device, processes)
         self.inspector = Inspector(self.branches, data, self.count, out)
+        if self.settings.start:
+            load_start(self.branches, Path(self.settings.start))
         self.trainer = self._trainer()
 
     @property
@@ -168,7 +179,30 @@ class _Run:
         """Go on from the state in `out`, if it is one of this very run."""
         state = read_state(self.out, self.identity)
         if state is None:
+            self._clear()
+        else:
+            self._go_on(state)
+        self._agree()
+
+    def _clear(self) -> None:
+        """Remove what a run of other settings, data or code has left."""
+        if not self.processes.first:
             return
+        if (self.out / STATE).exists():
+            log.info("%s holds a run of other settings, data or code: training starts anew", self.out)
+        for name in (BEST, CRASH, HISTORY, KEYPOINTS, STATE, WEIGHTS):
+            (self.out / name).unlink(missing_ok=True)
+        shutil.rmtree(self.out / SHEETS, ignore_errors=True)
+
+    def _agree(self) -> None:
+        """Let all processes begin with the first one's weights, at the same place."""
+        place = torch.tensor([self.position.stage, self.position.epoch, self.position.step], device=self.data.device)
+        first = place.clone()
+        self.processes.adopt_first([first, *self.branches.state_dict().values()])
+        if not torch.equal(place, first):
+            raise ValueError(f"{self.out}: the processes see different states; give them one folder that all share")
+
+    def _go_on(self, state: dict[str, Any]) -> None:
         self.position = Position(**state["position"])
         self.branches.load_state_dict(state["branches"])
         self.trainer = self._trainer()
@@ -198,6 +232,7 @@ class _Run:
         for rows in order:
             if self.processes.any(interrupted(), self.data.device):
                 self._save()
+                self.processes.wait()
                 raise KeyboardInterrupt
             started = time.perf_counter()
             values = self._step(next(batches), rows, epoch)
@@ -217,13 +252,13 @@ class _Run:
         try:
             return self.trainer.step(batch, rate)
         except NonFiniteLossError as error:
-            path = write_crash(self.out, batch, self.branches, stage, self.identity)
+            path = write_crash(self.out, batch, self.branches, stage, self.trainer.parts, self.identity)
             names = self.data.names(error.rows)
             shown = ", ".join(names[:_NAMED]) + (f" and {len(names) - _NAMED} more" if names[_NAMED:] else "")
             error.args = (
                 f"stage {stage}, epoch {position.epoch + 1}, step {position.step + 1}: {error.term} is not finite "
                 f"for the images {shown}; look at their keypoints and K, or lower the learning rate; "
-                f"to see it again: s2hand train reproduce {path}",
+                f"to see it again: s2hand train reproduce {path} --hand {self.hand_name}",
             )
             raise
 

@@ -53,7 +53,8 @@ class HandModel(torch.nn.Module):
     """The right hand of `arrays` (a left one is mirrored), as constant buffers; it has nothing to train.
 
     `tips` are the five vertices that complete the 16 joints to 21. With `flat_hand_mean` a zero pose is the
-    rest pose of the file, else its mean pose. `source_side` remembers which hand the file held.
+    rest pose of the file, else its mean pose. `source_side` remembers which hand the file held,
+    `is_mano` whether it leaves the fingertips to its readers, as only the licensed files do.
     """
 
     faces: Tensor  # [1538, 3] int64, counter-clockwise from outside
@@ -77,6 +78,7 @@ class HandModel(torch.nn.Module):
     ) -> None:
         super().__init__()
         self.source_side = arrays.side
+        self.is_mano = arrays.fingertips is None
         arrays = as_right_hand(arrays)
         self.tree = KinematicTree(arrays.parents)
         basis = np.concatenate([arrays.shapedirs, arrays.posedirs], axis=2)

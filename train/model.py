@@ -80,6 +80,15 @@ def render_hands(
         return render_mesh(*mesh, texture.colors, K, texture.lights, size, background, supersampling)
 
 
+MANO_BONE = 0.0282
+"""Metres: the length that the authors' code expects of the middle finger's first bone."""
+
+
+def expected_bone(hand: HandModel) -> float:
+    """Length in metres of the middle finger's first bone (joints 9 to 10): the authors' for MANO, else the mean's."""
+    return MANO_BONE if hand.is_mano else mean_bone(hand)
+
+
 def mean_bone(hand: HandModel) -> float:
     """Length in metres of the middle finger's first bone (joints 9 to 10) of the mean shape."""
     joints = hand(torch.zeros(1, 1, device=hand.faces.device)).joints[0].double()

@@ -15,7 +15,7 @@ from s2hand.train import losses
 from s2hand.train.augment import Batch
 from s2hand.train.branches import Outputs, Stage
 from s2hand.train.mano import HandModel
-from s2hand.train.model import Hands, mean_bone, render_hands
+from s2hand.train.model import Hands, expected_bone, render_hands
 from s2hand.train.render.image import RenderedImage
 from s2hand.train.settings import LossSettings
 
@@ -42,7 +42,7 @@ class Objective:
 
     def __init__(self, settings: LossSettings, hand: HandModel, stage: Stage, supersampling: int = 2) -> None:
         self.hand, self.supersampling = hand, supersampling
-        self.bone = mean_bone(hand) if settings.bone_cm is None else settings.bone_cm / 100
+        self.bone = expected_bone(hand) if settings.bone_cm is None else settings.bone_cm / 100
         joints = losses.joint_weights(settings.wrist_weight, settings.tip_weight)
         self.joint_weights = joints.to(hand.faces.device)
         chosen = (self._terms_3d() if stage.has_3d else {}) | (self._terms_2d() if stage.has_2d else {})

@@ -5,7 +5,7 @@ weights stay alike everywhere without ever being sent; a wish to stop travels al
 """
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -31,7 +31,7 @@ class Processes:
         return rows.tensor_split(self.count, dim=-1)[self.rank]
 
     def average(self, tensors: list[Tensor]) -> None:
-        """Replace each tensor by its mean over the processes, in one exchange per type."""
+        """Replace each tensor, all of one type, by its mean over the processes, in one exchange."""
         if self.count == 1:
             return
         flat = torch.cat([tensor.flatten() for tensor in tensors])
@@ -40,6 +40,12 @@ class Processes:
         parts = torch.split(flat, [tensor.numel() for tensor in tensors])
         for tensor, part in zip(tensors, parts, strict=True):
             tensor.copy_(part.view_as(tensor))
+
+    def adopt_first(self, tensors: Iterable[Tensor]) -> None:
+        """Replace each tensor by the first process' one."""
+        if self.count > 1:
+            for tensor in tensors:
+                dist.broadcast(tensor, 0)
 
     def any(self, wish: bool, device: torch.device) -> bool:
         """Whether any of the processes says yes."""
@@ -65,7 +71,6 @@ def joined_processes(device: torch.device) -> Iterator[Processes]:
     if device.type == "cuda":
         torch.cuda.set_device(device)
     dist.init_process_group("nccl" if device.type == "cuda" else "gloo")
-    try:
-        yield Processes(dist.get_rank(), count)
-    finally:
-        dist.destroy_process_group()
+    yield Processes(dist.get_rank(), count)
+    # Not after an error: the others wait for this process, and their launcher ends them.
+    dist.destroy_process_group()

@@ -95,7 +95,7 @@ class LossSettings(Settings):
     tip_weight: float = Field(default=1.5, gt=0.0)
     """Weight of the five fingertips in E_loc; the other joints count 1."""
     bone_cm: float | None = Field(default=None, gt=0.0)
-    """Length that E_s holds the middle finger's first bone to; none: the hand model's own. The authors: 2.82."""
+    """What E_s expects of the middle finger's first bone; none: the authors' 2.82 for MANO, else the model's own."""
 
     @model_validator(mode="after")
     def _some_term(self) -> "LossSettings":
@@ -151,13 +151,15 @@ class TrainSettings(Settings):
     micro_batches: int = Field(default=1, ge=1)
     """Parts of a batch that each CPU thread takes through the network on its own; a GPU takes the batch whole.
     Threads that meet once per step are much quicker than threads that share every layer, above all where other work
-    uses the cores too. Batch statistics are those of a part. The result does not depend on how many cores there are."""
+    uses the cores too. Batch statistics are those of a part.
+    The result does not depend on how many cores there are. Compiled networks take a batch whole."""
     weight_average: float = Field(default=0.0, ge=0.0, lt=1.0)
     """Decay per step of the moving average of the weights that a stage ends with; 0: the weights themselves."""
     freeze_batch_norm: bool = False
     """Normalise by the running statistics that the networks start with: for pretrained ones and small batches."""
     held_back: float = Field(default=0.02, ge=0.0, lt=0.5)
-    """Share of the training samples, the last ones of the pack, that only choose the best checkpoint."""
+    """Share of the training samples, the last ones of the pack, that only choose the best checkpoint. Where a hand is
+    there before several backgrounds, they are new backgrounds of known hands."""
     sheet_epochs: int = Field(default=5, ge=0)
     """A contact sheet of samples and predictions every so many epochs, and at the end of a stage; 0: none."""
     supersampling: int = Field(default=2, ge=1, le=4)
@@ -170,6 +172,8 @@ class TrainSettings(Settings):
     """`auto`: the GPU if there is one."""
     processes: int | Literal["auto"] = "auto"
     """Processes that share each batch; `auto`: one per GPU, one on a CPU."""
+    start: str | None = None
+    """Folder of an earlier training, of the same networks, whose weights this one starts from."""
     memory_gb: float | Literal["auto"] = "auto"
     """Images up to this size are held in the device's memory; more are read from the pack by workers. `auto`: half of
     what is free there."""
@@ -184,6 +188,8 @@ class TrainSettings(Settings):
 
     @model_validator(mode="after")
     def _trains(self) -> "TrainSettings":
-        if self.stages.shape.epochs == 0 and self.stages.joint.epochs == 0:
-            raise ValueError("stages: shape and joint both have 0 epochs: nothing would train the hand")
+        if self.stages.shape.epochs == 0 and self.stages.joint.epochs == 0 and self.start is None:
+            raise ValueError("stages: shape and joint both have 0 epochs, and no start: nothing would train a hand")
+        if not any((self.stages.shape.epochs, self.stages.keypoints.epochs, self.stages.joint.epochs)):
+            raise ValueError("stages: all have 0 epochs")
         return self

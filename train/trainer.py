@@ -52,15 +52,15 @@ class StageTrainer:
         self.device = hand.faces.device
         start_training(self.branches, settings.freeze_batch_norm)
         objective = Objective(settings.loss, hand, stage, settings.supersampling)
-        parts = settings.micro_batches if self.device.type == "cpu" and not settings.compile else 1
-        self.engine = GradientEngine(self.branches, objective, parts, settings.precision == "bfloat16")
+        self.parts = settings.micro_batches if self.device.type == "cpu" and not settings.compile else 1
+        self.engine = GradientEngine(self.branches, objective, self.parts, settings.precision == "bfloat16")
         self.optimizer = torch.optim.Adam(self.branches.parameters(), fused=True)
         self.average = WeightAverage(self.branches, settings.weight_average)
 
     def step(self, batch: Batch, rate: float) -> dict[str, float]:
         """One step of the optimiser at learning rate `rate`; returns the mean of each term, unweighted, and `loss`.
 
-        `batch` is this process' part of the batch. Raises NonFiniteLossError, and changes nothing, where a term or
+        `batch` is this process' part of the batch. Raises NonFiniteLossError, and changes no weight, where a term or
         the gradient is not finite.
         """
         for group in self.optimizer.param_groups:
@@ -69,7 +69,8 @@ class StageTrainer:
         values = torch.tensor(list(result.values.values()), device=self.device)
         self.processes.average([*result.gradients, values])
         for parameter, gradient in zip(self.branches.parameters(), result.gradients, strict=True):
-            parameter.grad = gradient
+            # The fused optimiser takes both for one stretch of memory.
+            parameter.grad = gradient if gradient.stride() == parameter.stride() else _like(gradient, parameter)
         self.optimizer.step()
         self.average.update()
         return dict(zip(result.values, values.tolist(), strict=True))
@@ -88,6 +89,11 @@ class StageTrainer:
         """Go on from a saved state."""
         self.optimizer.load_state_dict(state["optimizer"])
         self.average.load_state_dict(state["average"])
+
+
+def _like(gradient: Tensor, parameter: Tensor) -> Tensor:
+    """The gradient in the parameter's memory layout."""
+    return torch.empty_like(parameter).copy_(gradient)
 
 
 def averaged_weights(branches: Branches, trainer: StageTrainer) -> dict[str, Tensor]:

@@ -14,11 +14,9 @@ from s2hand.pipeline.experiments.variants import Variant
 from s2hand.pipeline.live import show_training
 from s2hand.pipeline.params import Params
 from s2hand.train.branches import planned_stages
-from s2hand.train.checkpoint import HISTORY
+from s2hand.train.checkpoint import HISTORY, NO_RESULT
 from s2hand.train.loop import Report, held_back, train
 from s2hand.train.settings import TrainSettings
-
-_NO_RESULT = {"memory_gb", "workers", "sheet_epochs"}  # settings that change no number
 
 
 @dataclass(frozen=True)
@@ -59,7 +57,7 @@ def run_name(settings: TrainSettings, pack: Path, hand: str) -> str:
     """The name of a run's folder: the same for runs of the same settings, pack and hand model."""
     with Pack(pack) as opened:
         data = [opened.sources, opened.parameters, len(opened), opened.size]
-    return digest([settings.model_dump(mode="json", exclude=_NO_RESULT), data, hand])[:12]
+    return digest([settings.model_dump(mode="json", exclude=set(NO_RESULT)), data, hand])[:12]
 
 
 def samples_3d(settings: TrainSettings, batches: int) -> int:

@@ -42,6 +42,7 @@ def test_a_training_from_the_command_line_and_its_rerun(project: Any, pack: Path
     command = ("s2hand", "train", "run", "--data", str(pack), "--out", "model")
     first = project.run(*command)
     assert "train: joint, epoch 1 of 1" in first.stderr
+    assert "8 crops of 64 px, 0.00 GB: held in the memory of cpu" in first.stderr
     made = (project.folder / "model/weights.safetensors").read_bytes()
     again = project.run(*command)
     assert "train:" not in again.stderr

@@ -57,9 +57,11 @@ def weights(folder):
 
 
 def assert_same_weights(one, other):
-    ours, theirs = weights(one), weights(other)
-    assert ours.keys() == theirs.keys()
-    assert all(torch.equal(ours[name], theirs[name]) for name in ours)
+    """Of both branches."""
+    for file in (WEIGHTS, KEYPOINTS):
+        ours, theirs = (read_checkpoint(folder, file).weights for folder in (one, other))
+        assert ours.keys() == theirs.keys()
+        assert all(torch.equal(ours[name], theirs[name]) for name in ours)
 
 
 def history(folder):
@@ -103,6 +105,35 @@ def test_the_loss_is_the_weighted_sum_of_the_terms(whole):
     for row in history(whole):
         weighted = [getattr(loss, name) * row[name] for name in terms(row)]
         assert row["loss"] == pytest.approx(sum(weighted), rel=1e-3)
+
+
+def test_samples_read_by_workers_give_the_same_bits(whole, tiny_pack, tmp_path):
+    train(settings(memory_gb=0.0), tiny_pack, tmp_path)
+    assert_same_weights(whole, tmp_path)
+
+
+def test_compiled_networks_train(tiny_pack, tmp_path, monkeypatch):
+    """With the compiler that compiles nothing: what it does is torch's affair, that it can, is ours."""
+    compiled = []
+
+    def compile_eagerly(module):
+        compiled.append(type(module).__name__)
+        module._compiled_call_impl = torch.compile(module._call_impl, backend="eager")
+
+    monkeypatch.setattr(torch.nn.Module, "compile", compile_eagerly)
+    train(settings(compile=True, stages=stages(0, 0, 1)), tiny_pack, tmp_path)
+    assert compiled == ["Encoder", "HourglassBranch"]
+    assert (tmp_path / WEIGHTS).is_file()
+
+
+def test_a_run_of_other_settings_leaves_nothing_of_the_old_one(tiny_pack, tmp_path, caplog):
+    train(settings(stages=stages(1, 1, 0)), tiny_pack, tmp_path)
+    (tmp_path / CRASH).write_bytes(b"of long ago")
+    with caplog.at_level("INFO"):
+        train(settings(stages=stages(1, 0, 0), loss=LossSettings(E_2d=0.0, E_con=0.0)), tiny_pack, tmp_path)
+    assert "training starts anew" in caplog.text
+    assert {path.name for path in tmp_path.iterdir()} == {WEIGHTS, BEST, STATE, HISTORY, "sheets"}
+    assert [path.name for path in (tmp_path / "sheets").iterdir()] == ["1-shape-001.png"]
 
 
 def test_two_runs_are_the_same_to_the_bit(whole, tiny_pack, tmp_path):

@@ -7,7 +7,7 @@ import torch
 from s2hand.datasets import cameras
 from s2hand.train.encoder import Encoded, GeometryCode
 from s2hand.train.mano import load_hand_model, place
-from s2hand.train.model import HandNetwork, mean_bone, project
+from s2hand.train.model import HandNetwork, expected_bone, mean_bone, project
 from s2hand.train.rotations import axis_angle_to_matrix
 from s2hand.train.settings import EncoderSettings
 from s2hand.train.texture import TextureCode
@@ -87,6 +87,11 @@ def test_forward_reconstructs_every_image(network):
 def test_the_hand_model_is_no_part_of_the_weights(network):
     assert all(name.startswith("encoder.") for name in network.state_dict())
     assert all(name.startswith("encoder.") for name, _ in network.named_parameters())
+
+
+def test_the_bone_of_mano_is_the_authors(hand, mano_pickle):
+    assert expected_bone(load_hand_model(str(mano_pickle))) == 0.0282
+    assert expected_bone(hand) == mean_bone(hand)
 
 
 def test_mean_bone_is_the_length_from_joint_9_to_10(hand):

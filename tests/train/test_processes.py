@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from s2hand.train.checkpoint import BEST, HISTORY, KEYPOINTS, STATE, WEIGHTS, read_checkpoint
+from s2hand.train.crash import CRASH
 from s2hand.train.loop import train
 from s2hand.train.processes import Processes
 from s2hand.train.settings import (
@@ -21,6 +22,7 @@ from s2hand.train.settings import (
 WORKER = """
 import sys
 from pathlib import Path
+from s2hand.train.crash import CRASH
 from s2hand.train.loop import train
 from s2hand.train.settings import TrainSettings
 
@@ -62,6 +64,13 @@ def test_two_processes_give_the_weights_of_one(tiny_pack, tmp_path):
         for key in ours:
             torch.testing.assert_close(ours[key], theirs[key], atol=2e-4, rtol=1e-3, msg=f"{name}: {key}")
     assert {path.name for path in (tmp_path / "out").iterdir()} == {WEIGHTS, BEST, KEYPOINTS, STATE, HISTORY, "sheets"}
+
+
+def test_a_loss_that_is_not_finite_in_one_process_ends_all(broken_pack, tmp_path):
+    done = run_two(tmp_path, broken_pack, settings())
+    assert done.returncode != 0
+    assert "E_loc is not finite for the images broken.jpg" in done.stderr
+    assert (tmp_path / "out" / CRASH).is_file()
 
 
 def test_a_batch_that_does_not_divide_is_refused(tiny_pack, tmp_path):
