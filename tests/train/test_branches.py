@@ -91,9 +91,9 @@ def test_a_training_starts_from_an_earlier_one(hand, tmp_path):
 
 
 def test_a_start_that_is_none_or_of_another_network_is_refused(hand, tmp_path):
-    with pytest.raises(CheckpointError, match="train.start: .*no such file; train there first"):
+    with pytest.raises(CheckpointError, match=r"train.start: .*no such file; train there first"):
         load_start(make(hand), tmp_path)
     write(tmp_path / "one", make(hand), hand)
     other = SMALL.model_copy(update={"hourglass": HourglassSettings(stacks=2, features=16, depth=2, image_size=32)})
-    with pytest.raises(CheckpointError, match="of another network than train.hourglass describes"):
+    with pytest.raises(CheckpointError, match=r"of another network than train.hourglass describes"):
         load_start(Branches(other, hand), tmp_path / "one")
