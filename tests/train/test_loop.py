@@ -112,6 +112,7 @@ def test_samples_read_by_workers_give_the_same_bits(whole, tiny_pack, tmp_path):
     assert_same_weights(whole, tmp_path)
 
 
+@pytest.mark.filterwarnings("ignore:The .grad attribute of a Tensor")  # by the compiler itself
 def test_compiled_networks_train(tiny_pack, tmp_path, monkeypatch):
     """With the compiler that compiles nothing: what it does is torch's affair, that it can, is ours."""
     compiled = []
