@@ -101,6 +101,8 @@ def train(
         _check_sizes(settings, data, train_pack, processes)
         code = source_digest("s2hand.datasets", "s2hand.train")
         start = Path(settings.start) if settings.start else None
+        if start is not None and start.resolve() == out.resolve():
+            raise ValueError(f"train.start: {start}: this training writes there; give it a folder of its own")
         made_from = data.digest() if start is None else digest([data.digest(), start_digest(start)])
         identity = Identity(settings, hand_digest(model), made_from, data.size, code)
         if processes.first:

@@ -307,6 +307,15 @@ def test_a_gradient_that_is_not_finite_stops_too(tiny_pack, tmp_path, monkeypatc
         train(settings(), tiny_pack, tmp_path)
 
 
+def test_a_training_does_not_start_from_its_own_folder(tiny_pack, tmp_path):
+    train(settings(stages=stages(1, 0, 0)), tiny_pack, tmp_path)
+    before = weights(tmp_path)
+    with pytest.raises(ValueError, match=r"train.start: .* give it a folder of its own"):
+        train(settings(start=str(tmp_path)), tiny_pack, tmp_path)
+    after = weights(tmp_path)
+    assert all(torch.equal(after[name], before[name]) for name in before)
+
+
 def test_too_few_samples_are_refused(tiny_pack, tmp_path):
     with pytest.raises(ValueError, match=r"at least train.batch_size = 64 samples, found 8"):
         train(settings(batch_size=64), tiny_pack, tmp_path)
