@@ -2,7 +2,6 @@
 
 import logging
 import os
-import subprocess
 import sys
 from pathlib import Path
 
@@ -57,12 +56,26 @@ def process_count(params: Params) -> int:
 
 
 def _launch(count: int) -> None:
-    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", str(count)]
-    with subprocess.Popen([*command, "-m", "s2hand.pipeline", *sys.argv[1:]]) as process:
-        try:
-            code = process.wait()
-        except KeyboardInterrupt:
-            process.wait()  # the terminal has told it too: it ends with a checkpoint
-            raise
-    if code:
-        raise ValueError(f"training with {count} processes failed: see above; train.processes: 1 trains with one")
+    """Run this very command in `count` processes, as torchrun does."""
+    from torch.distributed.elastic.multiprocessing.api import SignalException
+    from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
+    from torch.distributed.run import parse_args, run
+
+    _quieten_launcher()
+    share = max(1, (os.cpu_count() or 1) // count)
+    os.environ.setdefault("OMP_NUM_THREADS", str(share))
+    command = ["-m", "s2hand.pipeline", *sys.argv[1:]]
+    try:
+        run(parse_args(["--standalone", "--nproc-per-node", str(count), *command]))  # type: ignore[no-untyped-call]
+    except SignalException as error:
+        raise KeyboardInterrupt from error  # the processes have saved a checkpoint
+    except ChildFailedError as error:
+        raise ValueError(
+            f"training with {count} processes failed: see above; train.processes: 1 trains with one"
+        ) from error
+
+
+def _quieten_launcher() -> None:
+    """Of an interrupt, which is none of its business, it says several lines."""
+    for name in ("torch.distributed.elastic", "torch.distributed.run"):
+        logging.getLogger(name).setLevel(logging.CRITICAL)

@@ -52,12 +52,6 @@ class View:
         return torch.stack([c, -s, zero, s, c, zero, zero, zero, one], dim=1).view(-1, 3, 3)
 
 
-def split_batch(batch: Batch, parts: int) -> list[Batch]:
-    """The batch in parts, as equal as may be, at most one per sample."""
-    columns = [tensor.tensor_split(min(parts, len(batch.rows))) for tensor in vars(batch).values()]
-    return [Batch(*part) for part in zip(*columns, strict=True)]
-
-
 def draw_changes(count: int, generator: torch.Generator) -> Tensor:
     """The numbers [count, 19] in [-1, 1] that decide what happens to each crop, by a generator on the CPU."""
     return torch.rand(count, 19, generator=generator) * 2 - 1

@@ -16,6 +16,8 @@ class WeightAverage:
         self.decay = decay
         self.steps = 0
         self._average = {name: tensor.clone() for name, tensor in network.state_dict().items()}
+        moving = [name for name, tensor in self._average.items() if tensor.is_floating_point()]
+        self._moving = [self._average[name] for name in moving], moving
 
     @torch.no_grad()
     def update(self) -> None:
@@ -24,10 +26,10 @@ class WeightAverage:
             return
         decay = min(self.decay, (1 + self.steps) / (10 + self.steps))
         self.steps += 1
-        for name, tensor in self._network.state_dict().items():
-            if tensor.is_floating_point():
-                self._average[name].lerp_(tensor, 1 - decay)
-            else:
+        state, (averages, names) = self._network.state_dict(), self._moving
+        torch._foreach_lerp_(averages, [state[name] for name in names], 1 - decay)
+        for name, tensor in state.items():
+            if not tensor.is_floating_point():
                 self._average[name].copy_(tensor)
 
     def weights(self) -> dict[str, Tensor]:

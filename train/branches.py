@@ -6,7 +6,7 @@ from enum import StrEnum
 from timm.layers import convert_sync_batchnorm  # type: ignore[attr-defined]
 from torch import Tensor, nn
 
-from s2hand.train.hourglass import HourglassBranch
+from s2hand.train.hourglass import HourglassBranch, Pointed
 from s2hand.train.mano import HandModel
 from s2hand.train.model import HandNetwork, Hands
 from s2hand.train.settings import StageSettings, TrainSettings
@@ -41,7 +41,7 @@ class Outputs:
     """What the branches say of B crops: those that run."""
 
     hands: Hands | None
-    joints_2d: tuple[Tensor, ...]  # of each stack of the 2D branch, [B, 21, 2] pixels of the crop; the best last
+    stacks: tuple[Pointed, ...]  # of the 2D branch, the best last
 
 
 class Branches(nn.Module):
@@ -63,8 +63,8 @@ class Branches(nn.Module):
     def forward(self, images: Tensor, K: Tensor) -> Outputs:
         """Take crops [B, 3, S, S] RGB in [0, 1] with cameras K [B, 3, 3] through the branches."""
         hands = self.reconstruction(images, K) if self.reconstruction is not None else None
-        joints = self.keypoints(images) if self.keypoints is not None else ()
-        return Outputs(hands, joints)
+        stacks = self.keypoints(images) if self.keypoints is not None else ()
+        return Outputs(hands, stacks)
 
 
 def freeze_batch_norm(network: nn.Module) -> None:

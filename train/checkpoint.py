@@ -33,7 +33,7 @@ STATE = "state.pt"
 HISTORY = "history.csv"
 FORMAT = "2"
 NO_RESULT = frozenset({"memory_gb", "processes", "sheet_epochs", "workers"})
-"""Settings that change no number, beyond rounding."""
+"""Settings that a run may go on with changed: they change no number, or, `processes`, little."""
 
 
 class CheckpointError(ValueError):

@@ -8,7 +8,7 @@ from s2hand.datasets.files import replacing
 from s2hand.train.augment import Batch
 from s2hand.train.branches import Branches, Stage, start_training
 from s2hand.train.checkpoint import Identity, hand_digest
-from s2hand.train.gradients import GradientEngine, NonFiniteLossError
+from s2hand.train.gradients import NonFiniteLossError, step_gradients
 from s2hand.train.mano import load_hand_model
 from s2hand.train.objective import Objective
 from s2hand.train.settings import TrainSettings
@@ -16,15 +16,14 @@ from s2hand.train.settings import TrainSettings
 CRASH = "nonfinite.pt"
 
 
-def write_crash(out: Path, batch: Batch, branches: Branches, stage: Stage, parts: int, identity: Identity) -> Path:
-    """Write the batch as the networks saw it, in how many parts, and the weights before the step; returns the file.
+def write_crash(out: Path, batch: Batch, branches: Branches, stage: Stage, identity: Identity) -> Path:
+    """Write the batch as the networks saw it, and the weights before the step; returns the file.
 
     Of several processes each writes its own part, without the batch statistics of the others.
     """
     path = out / CRASH
     state = {
         "stage": str(stage),
-        "parts": parts,
         "settings": identity.settings.model_dump_json(),
         "hand": identity.hand,
         "batch": {name: tensor.cpu() for name, tensor in vars(batch).items()},
@@ -57,7 +56,7 @@ def reproduce(path: Path, hand: str = "open") -> str:
     half = settings.precision == "bfloat16"
     objective = Objective(settings.loss, model, stage, settings.supersampling)
     try:
-        values = GradientEngine(chosen, objective, state["parts"], half).compute(batch).values
+        values = step_gradients(chosen, objective, batch, half).values
     except NonFiniteLossError as error:
         return f"{error.term} is not finite for the rows {error.rows.tolist()} of the pack"
     return "all terms are finite here: " + ", ".join(f"{name} {value:.4g}" for name, value in values.items())

@@ -5,6 +5,8 @@ Newell, Yang, Deng, "Stacked Hourglass Networks for Human Pose Estimation" (2016
 (section 3.3 of the paper): each stack gives joints, and each is supervised.
 """
 
+from dataclasses import dataclass
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -15,8 +17,16 @@ from s2hand.train.integral import expected_places
 from s2hand.train.settings import HourglassSettings
 
 
+@dataclass(frozen=True)
+class Pointed:
+    """What a stack says of B crops."""
+
+    heatmaps: Tensor  # [B, 21, h, w]
+    joints: Tensor  # [B, 21, 2] their expected places, in pixels of the crop
+
+
 class HourglassBranch(nn.Module):
-    """Images [B, 3, S, S] in [0, 1] to the joints [B, 21, 2] of each stack, in pixels of those images."""
+    """Images [B, 3, S, S] in [0, 1] to where each stack sees the joints in them."""
 
     def __init__(self, settings: HourglassSettings) -> None:
         super().__init__()
@@ -34,18 +44,18 @@ class HourglassBranch(nn.Module):
         self.stacks = nn.ModuleList(Stack(width, settings.depth, last=i == count - 1) for i in range(count))
         quicken(self)
 
-    def forward(self, images: Tensor) -> tuple[Tensor, ...]:
-        """The joints that each stack sees, the best last; float32 under autocast too."""
+    def forward(self, images: Tensor) -> tuple[Pointed, ...]:
+        """What each stack sees, the best last; joints in float32 under autocast too."""
         side = images.shape[-1]
         if side != self.image_size:
             size = (self.image_size, self.image_size)
             images = F.interpolate(images, size, mode="bilinear", align_corners=False, antialias=False)
         features = self.stem(images - 0.5)
-        joints = []
+        seen = []
         for stack in self.stacks:
             heatmaps, features = stack(features)
-            joints.append(expected_places(heatmaps) * side)
-        return tuple(joints)
+            seen.append(Pointed(heatmaps, expected_places(heatmaps) * side))
+        return tuple(seen)
 
 
 class Residual(nn.Module):

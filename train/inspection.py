@@ -46,8 +46,8 @@ class Inspector:
             outputs = self._look(weights, batch)
             assert outputs.hands is not None
             sets = {"held_back_px": outputs.hands.joints_px} if stage.has_3d else {}
-            if stage.has_2d and outputs.joints_2d:
-                sets["held_back_2d_px"] = outputs.joints_2d[-1]
+            if stage.has_2d and outputs.stacks:
+                sets["held_back_2d_px"] = outputs.stacks[-1].joints
             for name, joints in sets.items():
                 sums[name] = sums.get(name, 0.0) + _distance(joints, batch)
         return {name: value / len(self.rows) for name, value in sums.items()}
@@ -76,7 +76,7 @@ class Inspector:
         alone = render_hands(reconstruction.hand, hands, batch.K, torch.ones_like(batch.images))
         grey = before.silhouette[:, None].expand(-1, 3, -1, -1)
         pictures = [_bytes(tensor) for tensor in (batch.images, grey, before.rgb, alone.rgb)]
-        sets = [batch.keypoints, _sure(outputs.joints_2d[-1]) if outputs.joints_2d else None, _sure(hands.joints_px)]
+        sets = [batch.keypoints, _sure(outputs.stacks[-1].joints) if outputs.stacks else None, _sure(hands.joints_px)]
         rows = []
         for sample in range(len(batch.rows)):
             image, silhouette, rendered, texture = (_enlarge(picture[sample]) for picture in pictures)

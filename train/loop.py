@@ -254,7 +254,7 @@ class _Run:
         try:
             return self.trainer.step(batch, rate)
         except NonFiniteLossError as error:
-            path = write_crash(self.out, batch, self.branches, stage, self.trainer.parts, self.identity)
+            path = write_crash(self.out, batch, self.branches, stage, self.identity)
             names = self.data.names(error.rows)
             shown = ", ".join(names[:_NAMED]) + (f" and {len(names) - _NAMED} more" if names[_NAMED:] else "")
             error.args = (

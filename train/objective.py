@@ -28,6 +28,7 @@ class Seen:
     confidence: Tensor  # [B, 21]
     detected: Tensor  # NaN where confidence is 0
     stacks: list[Tensor]  # of each stack of the 2D branch
+    heatmaps: list[Tensor]  # of each stack, [B, 21, h, w]
     hands: Hands | None = None
     projected: Tensor | None = None
     image: RenderedImage | None = None
@@ -65,16 +66,17 @@ class Objective:
     def _look(self, outputs: Outputs, batch: Batch) -> Seen:
         size, hands = batch.images.shape[-1], outputs.hands
         detected = losses.to_reference_pixels(batch.keypoints[..., :2], size)
-        stacks = [losses.to_reference_pixels(joints, size) for joints in outputs.joints_2d]
+        stacks = [losses.to_reference_pixels(stack.joints, size) for stack in outputs.stacks]
+        heatmaps = [stack.heatmaps for stack in outputs.stacks]
         confidence = batch.keypoints[..., 2]
         if hands is None:
-            return Seen(batch, confidence, detected, stacks)
+            return Seen(batch, confidence, detected, stacks, heatmaps)
         projected = losses.to_reference_pixels(hands.joints_px, size)
         image = None
         if self._photometric:
             # The image itself is the background: a pixel that no hand covers is as it should be.
             image = render_hands(self.hand, hands, batch.K, batch.targets, self.supersampling)
-        return Seen(batch, confidence, detected, stacks, hands, projected, image)
+        return Seen(batch, confidence, detected, stacks, heatmaps, hands, projected, image)
 
     def _terms_3d(self) -> dict[str, Term]:
         return {
@@ -91,7 +93,7 @@ class Objective:
         }
 
     def _terms_2d(self) -> dict[str, Term]:
-        return {"E_2d": _branch_location}
+        return {"E_2d": _branch_location, "E_maps": _branch_maps}
 
     def _location(self, seen: Seen) -> Tensor:
         per_joint = losses.E_loc(seen.detected, _known(seen.projected), seen.confidence)
@@ -113,6 +115,12 @@ class Objective:
 def _branch_location(seen: Seen) -> Tensor:
     """E_2d, averaged over joints and stacks."""
     per_stack = [losses.E_2d(seen.detected, joints, seen.confidence).mean(-1) for joints in seen.stacks]
+    return torch.stack(per_stack).mean(0)
+
+
+def _branch_maps(seen: Seen) -> Tensor:
+    """E_points of the 2D branch's maps, averaged over joints and stacks."""
+    per_stack = [losses.E_points(seen.detected, maps, seen.confidence).mean(-1) for maps in seen.heatmaps]
     return torch.stack(per_stack).mean(0)
 
 

@@ -20,6 +20,7 @@ class Processes:
 
     rank: int = 0
     count: int = 1
+    launcher: int | None = None  # process id of what has started them
 
     @property
     def first(self) -> bool:
@@ -48,10 +49,11 @@ class Processes:
                 dist.broadcast(tensor, 0)
 
     def any(self, wish: bool, device: torch.device) -> bool:
-        """Whether any of the processes says yes."""
+        """Whether any of the processes says yes, or has lost its launcher, without which nobody could stop it."""
         if self.count == 1:
             return wish
-        flag = torch.tensor(int(wish), device=device)
+        alone = self.launcher is not None and os.getppid() != self.launcher
+        flag = torch.tensor(int(wish or alone), device=device)
         dist.all_reduce(flag, op=dist.ReduceOp.MAX)
         return bool(flag)
 
@@ -71,6 +73,6 @@ def joined_processes(device: torch.device) -> Iterator[Processes]:
     if device.type == "cuda":
         torch.cuda.set_device(device)
     dist.init_process_group("nccl" if device.type == "cuda" else "gloo")
-    yield Processes(dist.get_rank(), count)
+    yield Processes(dist.get_rank(), count, os.getppid())
     # Not after an error: the others wait for this process, and their launcher ends them.
     dist.destroy_process_group()

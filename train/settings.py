@@ -86,8 +86,9 @@ class LossSettings(Settings):
     E_points: float = Field(default=0.1, ge=0.0)
     """The encoder's own heatmaps, for `encoder.points`: not in the paper."""
     E_2d: float = Field(default=1e-3, ge=0.0)
-    """Joint location of the 2D branch, equation 10, of each of its stacks. Where this and E_con are 0 there is no
-    2D branch."""
+    """Joint location of the 2D branch, equation 10, of each of its stacks. Where it is 0 there is no 2D branch."""
+    E_maps: float = Field(default=0.0, ge=0.0)
+    """The 2D branch's own heatmaps, of each of its stacks: not in the paper, for short trainings."""
     E_con: float = Field(default=2e-4, ge=0.0)
     """2D-3D consistency, equation 11."""
     wrist_weight: float = Field(default=2.0, gt=0.0)
@@ -101,8 +102,9 @@ class LossSettings(Settings):
     def _some_term(self) -> "LossSettings":
         if self.E_loc == 0 and self.E_ori == 0:
             raise ValueError("E_loc and E_ori are both 0: nothing would tie the hand to the image")
-        if self.E_con > 0 and self.E_2d == 0:
-            raise ValueError("E_con needs E_2d, which teaches the 2D branch; set both, or both to 0")
+        for name in ("E_con", "E_maps"):
+            if getattr(self, name) > 0 and self.E_2d == 0:
+                raise ValueError(f"{name} needs E_2d, without which there is no 2D branch; set both, or both to 0")
         return self
 
     @property
@@ -148,11 +150,6 @@ class TrainSettings(Settings):
     stages: StagesSettings = StagesSettings()
     batch_size: int = Field(default=64, ge=2)
     """Samples per step, over all processes; an incomplete last batch of an epoch is left out."""
-    micro_batches: int = Field(default=1, ge=1)
-    """Parts of a batch that each CPU thread takes through the network on its own; a GPU takes the batch whole.
-    Threads that meet once per step are much quicker than threads that share every layer, above all where other work
-    uses the cores too. Batch statistics are those of a part.
-    The result does not depend on how many cores there are. Compiled networks take a batch whole."""
     weight_average: float = Field(default=0.0, ge=0.0, lt=1.0)
     """Decay per step of the moving average of the weights that a stage ends with; 0: the weights themselves."""
     freeze_batch_norm: bool = False
@@ -171,7 +168,9 @@ class TrainSettings(Settings):
     device: Literal["auto", "cpu", "cuda"] = "auto"
     """`auto`: the GPU if there is one."""
     processes: int | Literal["auto"] = "auto"
-    """Processes that share each batch; `auto`: one per GPU, one on a CPU."""
+    """Processes that share each batch; `auto`: one per GPU, one on a CPU. There, as many as there are cores are much
+    quicker than one, whose threads would share every layer and wait for each other hundreds of times per step. Batch
+    statistics are those of a process' part on a CPU, so that their number changes numbers a little."""
     start: str | None = None
     """Folder of an earlier training, of the same networks, whose weights this one starts from."""
     memory_gb: float | Literal["auto"] = "auto"

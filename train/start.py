@@ -2,14 +2,17 @@
 
 from pathlib import Path
 
-from s2hand.datasets.files import sha256_file
+from s2hand.datasets.files import sha256_bytes
 from s2hand.train.branches import Branches
 from s2hand.train.checkpoint import KEYPOINTS, WEIGHTS, CheckpointError, read_checkpoint
 
 
 def start_digest(folder: Path) -> list[str]:
-    """What tells the weights in a folder from others."""
-    return [sha256_file(path) for path in _files(folder)]
+    """What tells the weights in a folder from others; not the files, whose metadata come in any order."""
+    branches = [read_checkpoint(folder, path.name).weights for path in _files(folder)]
+    return [
+        sha256_bytes(weights[name].contiguous().numpy().tobytes()) for weights in branches for name in sorted(weights)
+    ]
 
 
 def load_start(branches: Branches, folder: Path) -> None:

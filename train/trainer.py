@@ -9,7 +9,7 @@ from torch import Tensor
 from s2hand.train.augment import Batch
 from s2hand.train.average import WeightAverage
 from s2hand.train.branches import Branches, Stage, start_training, synchronize_batch_norm
-from s2hand.train.gradients import GradientEngine
+from s2hand.train.gradients import step_gradients
 from s2hand.train.mano import HandModel
 from s2hand.train.objective import Objective
 from s2hand.train.processes import Processes
@@ -51,9 +51,8 @@ class StageTrainer:
         self.branches, self.processes = branches.of_stage(stage), processes
         self.device = hand.faces.device
         start_training(self.branches, settings.freeze_batch_norm)
-        objective = Objective(settings.loss, hand, stage, settings.supersampling)
-        self.parts = settings.micro_batches if self.device.type == "cpu" and not settings.compile else 1
-        self.engine = GradientEngine(self.branches, objective, self.parts, settings.precision == "bfloat16")
+        self.objective = Objective(settings.loss, hand, stage, settings.supersampling)
+        self.half = settings.precision == "bfloat16"
         self.optimizer = torch.optim.Adam(self.branches.parameters(), fused=True)
         self.average = WeightAverage(self.branches, settings.weight_average)
 
@@ -65,7 +64,7 @@ class StageTrainer:
         """
         for group in self.optimizer.param_groups:
             group["lr"] = rate
-        result = self.engine.compute(batch)
+        result = step_gradients(self.branches, self.objective, batch, self.half)
         values = torch.tensor(list(result.values.values()), device=self.device)
         self.processes.average([*result.gradients, values])
         for parameter, gradient in zip(self.branches.parameters(), result.gradients, strict=True):

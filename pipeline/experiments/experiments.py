@@ -47,12 +47,13 @@ class Request:
     work: Path  # data and trainings, which the experiments share
     results: Path
     seeds: int
+    jobs: int  # trainings at a time
 
     def trained(self, name: str, chosen: list[Variant], packs: Packs) -> dict[str, list[Run]]:
         """The finished trainings by the variants' titles, one per seed each."""
-        first = self.params.seed
+        seeds = range(self.params.seed, self.params.seed + self.seeds)
         runs: dict[str, list[Run]] = defaultdict(list)
-        for run in train_all(name, chosen, range(first, first + self.seeds), self.params, packs, self.work):
+        for run in train_all(name, chosen, seeds, self.params, packs, self.work, self.jobs):
             runs[run.variant.title].append(run)
         return runs
 

@@ -60,5 +60,5 @@ def predict_2d(folder: Path, pack: Pack, batch_size: int, device: str = "auto") 
     for start in range(0, len(pack), batch_size):
         images = pack.rows(np.arange(start, min(start + batch_size, len(pack)))).images
         crops = torch.from_numpy(images).to(place).permute(0, 3, 1, 2).float() / 255
-        parts.append(network(crops)[-1].cpu().numpy())
+        parts.append(network(crops)[-1].joints.cpu().numpy())
     return np.concatenate(parts)

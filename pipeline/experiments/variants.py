@@ -20,7 +20,7 @@ class ExperimentError(ValueError):
 
 PHOTOMETRIC = ("E_pixel", "E_SSIM", "E_C")
 """The paper's E_photo, and the colours' regulariser, which has nothing to hold back without it."""
-TWO_D = ("E_2d", "E_con")
+TWO_D = ("E_2d", "E_maps", "E_con")
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ def without(settings: TrainSettings, terms: Sequence[str]) -> TrainSettings:
 
 def ablation(settings: TrainSettings) -> list[Variant]:
     """The rows of Table 4, each with a group of terms more than the one before; the last is the full method."""
-    _require(settings.loss, "E_loc", "E_ori", *TWO_D)
+    _require(settings.loss, "E_loc", "E_ori", "E_2d", "E_con")
     if not settings.loss.photometric:
         raise ExperimentError("train.loss: E_pixel and E_SSIM are both 0; the ablation's last row needs one of them")
     return [
@@ -61,7 +61,7 @@ def supervision(settings: TrainSettings) -> list[Variant]:
 
 def consistency(settings: TrainSettings) -> list[Variant]:
     """The two trainings of Figure 4: without E_con, and the full method."""
-    _require(settings.loss, *TWO_D)
+    _require(settings.loss, "E_2d", "E_con")
     return [Variant("w/o 2D-3D", without(settings, ("E_con",))), Variant("w/ 2D-3D", settings)]
 
 

@@ -1,6 +1,7 @@
 """The paper's experiments: what they train, the data they make, the tables they write; a tiny run of all three."""
 
 import csv
+import dataclasses
 import json
 import os
 from pathlib import Path
@@ -18,8 +19,9 @@ from s2hand.datasets.packs import Pack
 from s2hand.pipeline.cli import app
 from s2hand.pipeline.experiments import experiments, keypoint_sets, paper, report, variants
 from s2hand.pipeline.experiments.data import make_packs, true_keypoints
+from s2hand.pipeline.experiments.jobs import run_jobs
 from s2hand.pipeline.experiments.outcome import Column, Outcome, Row, Trial
-from s2hand.pipeline.experiments.runs import run_name, samples_3d
+from s2hand.pipeline.experiments.runs import chain, run_name, samples_3d
 from s2hand.pipeline.experiments.surroundings import revision
 from s2hand.pipeline.experiments.variants import ExperimentError, Keypoints
 from s2hand.pipeline.params import Params, load_params
@@ -43,7 +45,7 @@ TINY: dict[str, Any] = {
     "train.stages.keypoints.epochs": 1,
     "train.stages.joint.epochs": 1,
     "train.batch_size": 4,
-    "train.micro_batches": 1,
+    "train.processes": 1,
     "train.device": "cpu",
     "train.hourglass.stacks": 1,
     "train.hourglass.features": 16,
@@ -78,7 +80,7 @@ def params(tiny: Path) -> Params:
 
 
 def settings(**loss: float) -> TrainSettings:
-    return TrainSettings.model_validate({"loss": {"E_points": 0.01, "E_theta": 0.05, **loss}})
+    return TrainSettings.model_validate({"loss": {"E_points": 0.01, "E_theta": 0.05, "E_maps": 0.1, **loss}})
 
 
 def run(tiny: Path, *names: str) -> str:
@@ -99,7 +101,7 @@ def run(tiny: Path, *names: str) -> str:
 def test_the_ablation_adds_group_after_group() -> None:
     rows = variants.ablation(settings())
     off = [{name for name, weight in row.settings.loss.model_dump().items() if weight == 0} for row in rows]
-    photo, two = {"E_pixel", "E_SSIM", "E_C"}, {"E_2d", "E_con"}
+    photo, two = {"E_pixel", "E_SSIM", "E_C"}, {"E_2d", "E_maps", "E_con"}
     assert off == [{"E_ori", *two, *photo}, {*two, *photo}, photo, set()]
     assert rows[-1].settings == settings()
 
@@ -107,7 +109,7 @@ def test_the_ablation_adds_group_after_group() -> None:
 def test_rows_differ_in_terms_only_and_show_equally_many_samples_to_the_3d_branch() -> None:
     rows = variants.ablation(settings())
     assert len({row.settings.model_copy(update={"loss": settings().loss}).model_dump_json() for row in rows}) == 1
-    assert {samples_3d(row.settings, batches=10) for row in rows} == {(90 + 60) * 10 * 64}
+    assert {samples_3d(row.settings, steps=10) for row in rows} == {(90 + 60) * 10 * 64}
     stages = [[str(stage) for stage, _ in planned_stages(row.settings)] for row in rows]
     assert stages == [["shape", "joint"]] * 2 + [["shape", "keypoints", "joint"]] * 2
 
@@ -121,7 +123,7 @@ def test_the_full_method_is_a_row_of_all_three() -> None:
     assert consistency[0].settings.loss.two_branches
 
 
-@pytest.mark.parametrize("off", [("E_ori",), ("E_con",), ("E_pixel", "E_SSIM")])
+@pytest.mark.parametrize("off", [("E_ori",), ("E_con",), ("E_2d", "E_maps", "E_con"), ("E_pixel", "E_SSIM")])
 def test_parameters_without_a_compared_term_are_refused(off: tuple[str, ...]) -> None:
     with pytest.raises(ExperimentError, match=off[0]):
         variants.ablation(settings(**dict.fromkeys(off, 0.0)))
@@ -257,6 +259,36 @@ def test_runs_are_named_by_what_they_compute(tiny: Path, params: Params) -> None
     assert len({name, *others}) == 4
 
 
+def test_stages_are_links_of_a_chain_and_shared_where_they_are_the_same(tiny: Path, params: Params) -> None:
+    packs = make_packs(params, tiny / "work")
+    pack, hand, place = packs.train[Keypoints.detected], params.hand_model, tiny / "links"
+    rows = [row.settings for row in (*variants.ablation(params.train), *variants.consistency(params.train))]
+    chains = [chain(settings, pack, hand, place, "a title") for settings in rows]
+    assert [len(links) for links in chains] == [2, 2, 3, 3, 3, 3]
+    for links in chains:
+        assert [link.after for link in links] == [None, *(link.folder for link in links[:-1])]
+        assert [link.settings.start for link in links] == [None, *(str(link.folder) for link in links[:-1])]
+        assert all(len(planned_stages(link.settings)) == 1 for link in links)
+        assert {link.samples for link in links} == {8}
+    folders = [[link.folder for link in links] for links in chains]
+    _, with_ori, two_d, full, without, again = folders
+    assert with_ori[0] == two_d[0]
+    assert full == again
+    assert without[:2] == full[:2]
+    assert without[2] != full[2]
+    assert len({folder for links in folders for folder in links}) == 10
+
+
+def test_what_a_training_refuses_ends_the_jobs_with_its_title(tiny: Path, params: Params) -> None:
+    packs = make_packs(params, tiny / "work")
+    pack = packs.train[Keypoints.detected]
+    links = chain(params.train, pack, params.hand_model, tiny / "refused", "a title")
+    (too_many,) = [dataclasses.replace(links[0], settings=links[0].settings.model_copy(update={"batch_size": 64}))]
+    with pytest.raises(ValueError, match=r"a title, stage shape: .*train.batch_size = 64 samples, found 8"):
+        run_jobs("refused", [too_many, links[1]], 2)
+    assert not links[1].folder.exists()
+
+
 @pytest.fixture
 def made_data(tiny: Path, params: Params, monkeypatch: pytest.MonkeyPatch) -> None:
     """The data is there, and making any of it again fails."""
@@ -271,11 +303,12 @@ def made_data(tiny: Path, params: Params, monkeypatch: pytest.MonkeyPatch) -> No
 
 def test_all_three_share_data_and_trainings(tiny: Path, made_data: None) -> None:
     output = run(tiny, "ablation")
-    assert "ablation, training 4 of 4: + E_photo (full), seed 0" in output
-    assert "trained before" not in output
-    assert run(tiny, "supervision").count("trained before") == 1
-    assert run(tiny, "keypoint-sets").count("trained before") == 1
-    assert len(list((tiny / "work/runs").iterdir())) == 6
+    assert "+ E_photo (full), seed 0, stage joint -> work/runs/" in output
+    trained = [len(list((tiny / "work/runs").iterdir()))]  # stages that some rows share count once
+    for name in ("supervision", "keypoint-sets"):
+        run(tiny, name)
+        trained.append(len(list((tiny / "work/runs").iterdir())))
+    assert trained == [9, 12, 13]
 
     table = json.loads((tiny / "results/ablation.json").read_text())
     assert [row["title"] for row in table["rows"]] == [

@@ -50,7 +50,7 @@ def test_synchronised_statistics_change_no_value(hand):
         before, after = branches(image, K), converted.eval()(image, K)
     torch.testing.assert_close(before.hands.vertices_cam, after.hands.vertices_cam)
     torch.testing.assert_close(before.hands.texture.colors, after.hands.texture.colors)
-    torch.testing.assert_close(before.joints_2d[-1], after.joints_2d[-1])
+    torch.testing.assert_close(before.stacks[-1].joints, after.stacks[-1].joints)
     assert branches.state_dict().keys() == converted.state_dict().keys()
 
 
@@ -59,7 +59,7 @@ def test_a_stage_runs_its_branches_only(hand, stage):
     chosen = make(hand).of_stage(stage).eval()
     outputs = chosen(torch.rand(1, 3, 64, 64), K)
     assert (outputs.hands is not None) == (stage in (Stage.shape, Stage.joint))
-    assert bool(outputs.joints_2d) == (stage in (Stage.keypoints, Stage.joint))
+    assert bool(outputs.stacks) == (stage in (Stage.keypoints, Stage.joint))
 
 
 def test_stages_of_no_epochs_and_those_without_a_branch_are_left_out():

@@ -13,9 +13,10 @@ def test_every_stack_gives_joints_inside_the_crop_whatever_its_size():
     torch.manual_seed(0)
     branch = HourglassBranch(SMALL).eval()
     for side in (32, 80):
-        joints = branch(torch.rand(2, 3, side, side))
-        assert [tuple(places.shape) for places in joints] == [(2, 21, 2)] * 3
-        assert all((places > 0).all() and (places < side).all() for places in joints)
+        stacks = branch(torch.rand(2, 3, side, side))
+        assert [tuple(stack.joints.shape) for stack in stacks] == [(2, 21, 2)] * 3
+        assert [tuple(stack.heatmaps.shape) for stack in stacks] == [(2, 21, 8, 8)] * 3
+        assert all((stack.joints > 0).all() and (stack.joints < side).all() for stack in stacks)
 
 
 def test_the_papers_size_by_default():
@@ -30,9 +31,9 @@ def test_the_papers_size_by_default():
 def test_each_stack_is_taught():
     torch.manual_seed(0)
     branch = HourglassBranch(SMALL).train()
-    joints = branch(torch.rand(2, 3, 32, 32))
-    for stack, places in enumerate(joints):
-        (gradient,) = torch.autograd.grad(places.sum(), branch.stacks[stack].heatmaps.weight, retain_graph=True)
+    for number, stack in enumerate(branch(torch.rand(2, 3, 32, 32))):
+        layer = branch.stacks[number].heatmaps
+        (gradient,) = torch.autograd.grad(stack.joints.sum(), layer.weight, retain_graph=True)
         assert gradient.abs().max() > 0
 
 

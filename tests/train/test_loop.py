@@ -144,12 +144,6 @@ def test_two_runs_are_the_same_to_the_bit(whole, tiny_pack, tmp_path):
     assert_same_weights(whole, tmp_path)
 
 
-def test_parts_by_threads_are_the_same_to_the_bit_too(tiny_pack, tmp_path):
-    for name in ("one", "two"):
-        train(settings(micro_batches=2), tiny_pack, tmp_path / name)
-    assert_same_weights(tmp_path / "one", tmp_path / "two")
-
-
 class KillError(Exception):
     """Stands for the end of the process."""
 
