@@ -1,5 +1,6 @@
 """What commands show: progress, and errors in one line. Rich is loaded when something is shown."""
 
+import os
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -29,7 +30,8 @@ def user_errors(after_interrupt: str) -> Iterator[None]:
         _complain(f"error: {error}", "red")
         raise typer.Exit(EXIT_USER_ERROR) from error
     except KeyboardInterrupt as error:
-        _complain(f"interrupted: {after_interrupt}", "yellow")
+        if os.environ.get("RANK", "0") == "0":  # one of several processes that a launcher has started speaks for all
+            _complain(f"interrupted: {after_interrupt}", "yellow")
         raise typer.Exit(EXIT_INTERRUPTED) from error
 
 

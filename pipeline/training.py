@@ -5,6 +5,9 @@ import os
 import sys
 from pathlib import Path
 
+import typer
+
+from s2hand.detect.console import EXIT_INTERRUPTED
 from s2hand.pipeline.live import show_training
 from s2hand.pipeline.params import PARAMS_FILE, Params, load_params
 
@@ -68,7 +71,7 @@ def _launch(count: int) -> None:
     try:
         run(parse_args(["--standalone", "--nproc-per-node", str(count), *command]))  # type: ignore[no-untyped-call]
     except SignalException as error:
-        raise KeyboardInterrupt from error  # the processes have saved a checkpoint
+        raise typer.Exit(EXIT_INTERRUPTED) from error  # the processes have saved a checkpoint, and the first said so
     except ChildFailedError as error:
         raise ValueError(
             f"training with {count} processes failed: see above; train.processes: 1 trains with one"
@@ -76,6 +79,7 @@ def _launch(count: int) -> None:
 
 
 def _quieten_launcher() -> None:
-    """Of an interrupt, which is none of its business, it says several lines."""
-    for name in ("torch.distributed.elastic", "torch.distributed.run"):
-        logging.getLogger(name).setLevel(logging.CRITICAL)
+    """Of an interrupt, and of errors that the processes have named, it would say many lines of its own."""
+    for name in logging.root.manager.loggerDict:
+        if name.startswith("torch.distributed"):
+            logging.getLogger(name).setLevel(logging.CRITICAL)

@@ -22,6 +22,7 @@ TINY: dict[str, Any] = {
     "train.stages.keypoints.epochs": 1,
     "train.stages.joint.epochs": 1,
     "train.batch_size": 16,
+    "train.processes": 1,
 }
 
 
@@ -31,15 +32,23 @@ class Project:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
 
-    def run(self, *command: str, check: bool = True) -> subprocess.CompletedProcess[str]:
+    @property
+    def environment(self) -> dict[str, str]:
         bin_folder = str(Path(sys.executable).parent)
-        environment = {
+        return {
             **os.environ,
             "PATH": bin_folder + os.pathsep + os.environ["PATH"],
             "OMP_NUM_THREADS": "1",
             "DVC_NO_ANALYTICS": "1",
             "GIT_CONFIG_GLOBAL": os.devnull,
         }
+
+    def start(self, *command: str, **options: Any) -> subprocess.Popen[str]:
+        """Start a command in a process group of its own."""
+        return subprocess.Popen(command, cwd=self.folder, env=self.environment, start_new_session=True, **options)
+
+    def run(self, *command: str, check: bool = True) -> subprocess.CompletedProcess[str]:
+        environment = self.environment
         done = subprocess.run(command, cwd=self.folder, env=environment, capture_output=True, text=True, timeout=600)
         if check and done.returncode:
             pytest.fail(f"{' '.join(command)} ended with {done.returncode}:\n{done.stdout}\n{done.stderr}")

@@ -1,5 +1,8 @@
 """`s2hand train`: a training from the command line, alone and in processes, and the step that broke one."""
 
+import os
+import signal
+import time
 from pathlib import Path
 from typing import Any
 
@@ -57,6 +60,25 @@ def test_two_processes_from_the_command_line(project: Any, pack: Path) -> None:
     done = project.run("s2hand", "train", "run", "--data", str(pack), "--out", "model")
     assert done.stderr.count("train: joint, epoch 1 of 1") == 1
     assert (project.folder / "model/weights.safetensors").is_file()
+
+
+def test_ctrl_c_saves_what_two_processes_have_and_ends_in_one_line(project: Any, pack: Path) -> None:
+    project.set(**TINY, train__processes=2, train__stages__shape__epochs=5000)
+    command = ("s2hand", "train", "run", "--data", str(pack), "--out", "model")
+    with (project.folder / "log").open("w") as log:
+        running = project.start(*command, stderr=log, stdout=log)
+        deadline = time.monotonic() + 120
+        while not (project.folder / "model/state.pt").is_file():
+            assert time.monotonic() < deadline, (project.folder / "log").read_text()
+            time.sleep(0.1)
+        os.killpg(running.pid, signal.SIGINT)  # as a terminal does
+        assert running.wait(60) == 130
+    said = (project.folder / "log").read_text()
+    assert said.count("interrupted: run the same command again to go on") == 1
+    assert "Traceback" not in said
+    assert "W1" not in said, "the launcher's own warnings"
+    project.set(train__stages__shape__epochs=1, train__stages__keypoints__epochs=0)
+    assert "anew" in project.run(*command).stderr, "another number of epochs is another training"
 
 
 def test_a_crash_that_is_none_is_refused_in_one_line(project: Any) -> None:
