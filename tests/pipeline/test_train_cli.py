@@ -4,9 +4,10 @@ import os
 import signal
 import time
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
+import psutil
 import pytest
 import torch
 from safetensors.torch import load_file
@@ -66,11 +67,7 @@ def test_ctrl_c_saves_what_two_processes_have_and_ends_in_one_line(project: Any,
     project.set(**TINY, train__processes=2, train__stages__shape__epochs=5000)
     command = ("s2hand", "train", "run", "--data", str(pack), "--out", "model")
     with (project.folder / "log").open("w") as log:
-        running = project.start(*command, stderr=log, stdout=log)
-        deadline = time.monotonic() + 120
-        while not (project.folder / "model/state.pt").is_file():
-            assert time.monotonic() < deadline, (project.folder / "log").read_text()
-            time.sleep(0.1)
+        running = start(project, command, log)
         os.killpg(running.pid, signal.SIGINT)  # as a terminal does
         assert running.wait(60) == 130
     said = (project.folder / "log").read_text()
@@ -79,6 +76,30 @@ def test_ctrl_c_saves_what_two_processes_have_and_ends_in_one_line(project: Any,
     assert "W1" not in said, "the launcher's own warnings"
     project.set(train__stages__shape__epochs=1, train__stages__keypoints__epochs=0)
     assert "anew" in project.run(*command).stderr, "another number of epochs is another training"
+
+
+def test_processes_whose_launcher_was_killed_end_too(project: Any, pack: Path) -> None:
+    project.set(**TINY, train__processes=2, train__stages__shape__epochs=5000)
+    with (project.folder / "log").open("w") as log:
+        command = ("s2hand", "train", "run", "--data", str(pack), "--out", "model")
+        running = start(project, command, log)
+        workers = psutil.Process(running.pid).children(recursive=True)
+        assert len(workers) >= 2
+        running.kill()
+        running.wait()
+        _, alive = psutil.wait_procs(workers, timeout=60)
+    assert not alive
+    assert "interrupted" in (project.folder / "log").read_text()
+
+
+def start(project: Any, command: tuple[str, ...], log: IO[str]) -> Any:
+    """Start a training and return its process when it has written its state."""
+    running = project.start(*command, stderr=log, stdout=log)
+    deadline = time.monotonic() + 120
+    while not (project.folder / "model/state.pt").is_file():
+        assert time.monotonic() < deadline, Path(log.name).read_text()
+        time.sleep(0.1)
+    return running
 
 
 def test_a_crash_that_is_none_is_refused_in_one_line(project: Any) -> None:

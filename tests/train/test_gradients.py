@@ -8,6 +8,7 @@ import torch
 from s2hand.train.augment import Batch
 from s2hand.train.branches import Branches, Stage
 from s2hand.train.gradients import NonFiniteLossError, step_gradients
+from s2hand.train.integral import cross_entropy
 from s2hand.train.mano import load_hand_model
 from s2hand.train.objective import Objective
 from s2hand.train.settings import EncoderSettings, HourglassSettings, LossSettings, TrainSettings
@@ -49,6 +50,22 @@ def test_gradients_are_those_of_the_mean_over_the_samples(hand):
             total += gradient / 4
     for ours, theirs in zip(found.gradients, expected, strict=True):
         torch.testing.assert_close(ours, theirs, rtol=1e-3, atol=1e-5)
+
+
+def test_the_2d_branchs_maps_agree_with_the_detections_in_every_stack(hand):
+    batch = make_batch(2)
+    branches, _ = make(hand)
+    loss = LossSettings(E_maps=0.5)
+    found = step_gradients(branches, Objective(loss, hand, Stage.joint), batch, half=False)
+    with torch.no_grad():
+        stacks = branches(batch.images, batch.K).stacks
+        places = batch.keypoints[..., :2] / 64
+        each = [(batch.keypoints[..., 2] * cross_entropy(stack.heatmaps, places)).mean() for stack in stacks]
+    assert found.values["E_maps"] == pytest.approx(float(sum(each)) / 2, rel=1e-5)
+    without = step_gradients(branches, Objective(LossSettings(), hand, Stage.joint), batch, half=False)
+    assert found.values["loss"] - without.values["loss"] == pytest.approx(0.5 * found.values["E_maps"], rel=1e-3)
+    with pytest.raises(ValueError, match="E_maps needs E_2d"):
+        LossSettings(E_2d=0.0, E_con=0.0, E_maps=1.0)
 
 
 def test_what_is_not_finite_is_named(hand):
