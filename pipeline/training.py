@@ -50,12 +50,13 @@ def _show_log() -> None:
 
 def process_count(params: Params) -> int:
     """How many processes train: as the parameters say, or one per GPU."""
-    wanted = params.train.processes
-    if wanted != "auto":
-        return wanted
     import torch
 
-    return max(1, torch.cuda.device_count()) if params.train.device != "cpu" else 1
+    wanted = params.train.processes
+    gpus = torch.cuda.device_count() if params.train.device != "cpu" else 0
+    if gpus:
+        return gpus if wanted == "auto" else min(wanted, gpus)
+    return 1 if wanted == "auto" else wanted
 
 
 def _launch(count: int) -> None:

@@ -88,7 +88,8 @@ def E_pixel(
     """
     red, green, blue = (image - rendered).unbind(1)
     square = red * red + green * green + blue * blue  # a norm over so short a dimension takes ten times as long
-    distance = torch.where(square > 0, square, 1.0).sqrt() * (square > 0)
+    equal = square == 0  # where the root has no gradient; NaN is not equal, and stays
+    distance = torch.where(equal, 1.0, square).sqrt() * ~equal
     weight = confidence.sum(1) / silhouette.sum((1, 2)).clamp_min(1.0)
     return weight[:, None, None] * distance
 

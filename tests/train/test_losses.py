@@ -255,3 +255,12 @@ def test_consistency_pulls_both_branches_with_no_confidence():
     value.sum().backward()
     torch.testing.assert_close(projected.grad, -pointed.grad)
     assert (projected.grad != 0).all()
+
+
+def test_a_render_that_is_not_a_number_is_not_taken_for_a_perfect_one():
+    image = torch.rand(1, 3, 4, 4)
+    rendered = image.clone()
+    rendered[0, 1, 2, 3] = float("nan")
+    found = losses.E_pixel(image, rendered, torch.ones(1, 4, 4), torch.ones(1, 21))
+    assert found[0, 2, 3].isnan()
+    assert found.nan_to_num().sum() == 0
