@@ -2,6 +2,7 @@
 
 import logging
 import os
+import signal
 import sys
 from pathlib import Path
 
@@ -68,10 +69,14 @@ def _launch(count: int) -> None:
     _quieten_launcher()
     share = max(1, (os.cpu_count() or 1) // count)
     os.environ.setdefault("OMP_NUM_THREADS", str(share))
+    # Not SIGHUP, which nohup has switched off.
+    os.environ.setdefault("TORCHELASTIC_SIGNALS_TO_HANDLE", "SIGINT,SIGTERM")
     command = ["-m", "s2hand.pipeline", *sys.argv[1:]]
     try:
         run(parse_args(["--standalone", "--nproc-per-node", str(count), *command]))  # type: ignore[no-untyped-call]
     except SignalException as error:
+        if error.sigval != signal.SIGINT:
+            raise ValueError(f"ended by {error.sigval.name}: the same command goes on from the last epoch") from error
         raise typer.Exit(EXIT_INTERRUPTED) from error  # the processes have saved a checkpoint, and the first said so
     except ChildFailedError as error:
         raise ValueError(

@@ -32,8 +32,9 @@ KEYPOINTS = "keypoints.safetensors"
 STATE = "state.pt"
 HISTORY = "history.csv"
 FORMAT = "2"
-NO_RESULT = frozenset({"memory_gb", "processes", "sheet_epochs", "workers"})
-"""Settings that a run may go on with changed: they change no number, or, `processes`, little."""
+NO_RESULT = frozenset({"memory_gb", "processes", "sheet_epochs", "start", "workers"})
+"""Settings that a run may go on with changed: they change no number, or, `processes`, little. What stands in the folder
+`start` is part of the data."""
 
 
 class CheckpointError(ValueError):

@@ -1,6 +1,6 @@
 """The settings of a training run: typed, checked, every one of them read by the code that it names."""
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
@@ -167,10 +167,10 @@ class TrainSettings(Settings):
     """Compile the networks with `torch.compile`: worth it on GPUs; on a CPU it needs a C++ compiler."""
     device: Literal["auto", "cpu", "cuda"] = "auto"
     """`auto`: the GPU if there is one."""
-    processes: int | Literal["auto"] = "auto"
-    """Processes that share each batch; `auto`: one per GPU, one on a CPU. There, as many as there are cores are much
-    quicker than one, whose threads would share every layer and wait for each other hundreds of times per step. Batch
-    statistics are those of a process' part on a CPU, so that their number changes numbers a little."""
+    processes: Annotated[int, Field(ge=1)] | Literal["auto"] = "auto"
+    """Processes that share each batch, at most one per GPU; `auto`: one per GPU, one on a CPU. There, as many as there
+    are cores are much quicker than one, whose threads would share every layer and wait for each other hundreds of times
+    per step. Batch statistics are those of a process' part on a CPU, so that their number changes numbers a little."""
     start: str | None = None
     """Folder of an earlier training, of the same networks, whose weights this one starts from."""
     memory_gb: float | Literal["auto"] = "auto"

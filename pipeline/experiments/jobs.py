@@ -4,17 +4,21 @@ Several trainings of one thread each are much quicker on a CPU than one after th
 """
 
 import multiprocessing
+import multiprocessing.connection
 import os
 import signal
-from collections.abc import Sequence
+import threading
+from collections.abc import Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
 from dataclasses import dataclass
+from multiprocessing.queues import Queue
+from multiprocessing.synchronize import Event
 from pathlib import Path
-from queue import Empty, Queue
-from threading import Event
+from queue import Empty
 
-from rich.console import Console
+import typer
 
 from s2hand.detect.console import Report as Show
 from s2hand.detect.console import show_progress
@@ -46,19 +50,19 @@ def usual_jobs() -> int:
 
 
 def run_jobs(name: str, jobs: Sequence[Job], count: int) -> None:
-    """Run all jobs, `count` at a time, showing how far they are; what is finished already takes no time.
+    """Run all jobs, `count` at a time, showing how far they are; what is finished already takes little time.
 
     Ctrl-C saves each training where it is and raises KeyboardInterrupt. Raises ValueError where a training fails.
     """
     waiting = list({job.folder: job for job in jobs}.values())
     context = multiprocessing.get_context("spawn")
     threads = max(1, (os.cpu_count() or 1) // count)
-    with context.Manager() as manager, show_progress(name) as show:
-        seen: Queue[tuple[str, int]] = manager.Queue()
-        stop = manager.Event()
-        pool = ProcessPoolExecutor(count, mp_context=context, initializer=_begin, initargs=(threads,))
+    seen: Queue[tuple[str, int]] = context.Queue()
+    stop = context.Event()
+    with show_progress(name) as show:
+        pool = ProcessPoolExecutor(count, mp_context=context, initializer=_begin, initargs=(threads, seen, stop))
         try:
-            _Schedule(waiting, count, pool, seen, stop, show).run()
+            _Schedule(waiting, count, pool, seen, show).run()
         except BrokenProcessPool as error:
             raise ValueError(f"{name}: a training was killed; run the same command again to go on") from error
         finally:
@@ -73,15 +77,13 @@ class _Schedule:
         count: int,
         pool: ProcessPoolExecutor,
         seen: "Queue[tuple[str, int]]",
-        stop: Event,
         show: Show,
     ) -> None:
-        self.waiting, self.count, self.pool, self.seen, self.stop, self.show = waiting, count, pool, seen, stop, show
+        self.waiting, self.count, self.pool, self.seen, self.show = waiting, count, pool, seen, show
         self.samples = {str(job.folder): 0 for job in waiting}
         self.total = sum(job.samples for job in waiting)
         self.running: dict[Future[str | None], Job] = {}
         self.done: set[Path | None] = {None}
-        self.console = Console(stderr=True, soft_wrap=True)
 
     def run(self) -> None:
         while self.waiting or self.running:
@@ -95,8 +97,9 @@ class _Schedule:
         ready = [job for job in self.waiting if job.after in self.done]
         for job in ready[: self.count - len(self.running)]:
             self.waiting.remove(job)
-            self.console.print(f"{job.title} -> {job.folder}", highlight=False, markup=False)
-            self.running[self.pool.submit(_train, job, self.seen, self.stop)] = job
+            typer.echo(f"{job.title} -> {job.folder}", err=True)  # above the bar, where there is one
+            with _ignored_interrupt():
+                self.running[self.pool.submit(_train, job)] = job
 
     def _close(self, job: Job, error: str | None) -> None:
         if error is not None:
@@ -114,19 +117,53 @@ class _Schedule:
         self.show(sum(self.samples.values()), self.total)
 
 
-def _begin(threads: int) -> None:
+@contextmanager
+def _ignored_interrupt() -> Iterator[None]:
+    """Let processes start deaf to Ctrl-C: this one hears it, and tells them when they can save."""
+    previous = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, previous)
+
+
+@dataclass(frozen=True)
+class _Ends:
+    """What a training process shares with the one that started it."""
+
+    seen: "Queue[tuple[str, int]]"
+    stop: Event
+
+
+_ends: _Ends
+
+
+def _begin(threads: int, seen: "Queue[tuple[str, int]]", stop: Event) -> None:
+    """Prepare a process for its trainings."""
     import torch
 
+    global _ends
+    _ends = _Ends(seen, stop)
+    os.setpgid(0, 0)  # a terminal's Ctrl-C is for the process that shows the work
+    threading.Thread(target=_end_with_parent, daemon=True).start()
     torch.set_num_threads(threads)
 
 
-def _train(job: Job, seen: "Queue[tuple[str, int]]", stop: Event) -> str | None:
+def _end_with_parent() -> None:
+    """End at once when the parent is gone: a training goes on from its last epoch, and nobody could stop this one."""
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+    multiprocessing.connection.wait([parent.sentinel])
+    os._exit(1)
+
+
+def _train(job: Job) -> str | None:
     """Train in this process; returns what went wrong with it, since not every error can travel."""
     from s2hand.train.loop import train
 
     def note(report: Report) -> None:
-        seen.put((str(job.folder), report.seen))
-        if stop.is_set():
+        _ends.seen.put((str(job.folder), report.seen))
+        if _ends.stop.is_set():
             signal.raise_signal(signal.SIGINT)  # as if Ctrl-C had been pressed here: it saves and ends
 
     try:

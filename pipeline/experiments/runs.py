@@ -77,7 +77,8 @@ def run_name(settings: TrainSettings, pack: Path, hand: str) -> str:
     """The name of a training's folder: the same for trainings of the same settings, pack and hand model."""
     with Pack(pack) as opened:
         data = [opened.sources, opened.parameters, len(opened), opened.size]
-    return digest([settings.model_dump(mode="json", exclude=set(NO_RESULT)), data, hand])[:12]
+    start = Path(settings.start).name if settings.start else None  # of a stage, it says what that computes
+    return digest([settings.model_dump(mode="json", exclude=set(NO_RESULT)), start, data, hand])[:12]
 
 
 def samples_3d(settings: TrainSettings, steps: int) -> int:

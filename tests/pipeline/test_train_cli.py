@@ -1,6 +1,7 @@
 """`s2hand train`: a training from the command line, alone and in processes, and the step that broke one."""
 
 import os
+import re
 import signal
 import time
 from pathlib import Path
@@ -73,9 +74,14 @@ def test_ctrl_c_saves_what_two_processes_have_and_ends_in_one_line(project: Any,
     said = (project.folder / "log").read_text()
     assert said.count("interrupted: run the same command again to go on") == 1
     assert "Traceback" not in said
-    assert "W1" not in said, "the launcher's own warnings"
-    project.set(train__stages__shape__epochs=1, train__stages__keypoints__epochs=0)
-    assert "anew" in project.run(*command).stderr, "another number of epochs is another training"
+    assert not re.search(r"^[WEI]\d{4} ", said, re.MULTILINE), "the launcher's own warnings"
+    state = torch.load(project.folder / "model/state.pt", weights_only=True)["position"]
+    with (project.folder / "log").open("w") as log:
+        running = start(project, command, log, until="going on at stage shape")
+        running.send_signal(signal.SIGINT)
+        assert running.wait(60) == 130
+    place = f"epoch {state['epoch'] + 1}, step {state['step'] + 1}"
+    assert f"going on at stage shape, {place}\n" in (project.folder / "log").read_text()
 
 
 def test_processes_whose_launcher_was_killed_end_too(project: Any, pack: Path) -> None:
@@ -92,12 +98,14 @@ def test_processes_whose_launcher_was_killed_end_too(project: Any, pack: Path) -
     assert "interrupted" in (project.folder / "log").read_text()
 
 
-def start(project: Any, command: tuple[str, ...], log: IO[str]) -> Any:
-    """Start a training and return its process when it has written its state."""
+def start(project: Any, command: tuple[str, ...], log: IO[str], until: str | None = None) -> Any:
+    """Start a training and return its process when it has written its state, or said something."""
     running = project.start(*command, stderr=log, stdout=log)
     deadline = time.monotonic() + 120
-    while not (project.folder / "model/state.pt").is_file():
-        assert time.monotonic() < deadline, Path(log.name).read_text()
+    while until not in Path(log.name).read_text() if until else not (project.folder / "model/state.pt").is_file():
+        if time.monotonic() > deadline or running.poll() is not None:
+            running.kill()
+            pytest.fail(Path(log.name).read_text())
         time.sleep(0.1)
     return running
 

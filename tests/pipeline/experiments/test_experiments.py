@@ -1,15 +1,14 @@
 """The paper's experiments: what they train, the data they make, the tables they write; a tiny run of all three."""
 
 import csv
-import dataclasses
 import json
 import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-import yaml
 from rich.console import Console
 from typer.testing import CliRunner
 
@@ -19,64 +18,16 @@ from s2hand.datasets.packs import Pack
 from s2hand.pipeline.cli import app
 from s2hand.pipeline.experiments import experiments, keypoint_sets, paper, report, variants
 from s2hand.pipeline.experiments.data import make_packs, true_keypoints
-from s2hand.pipeline.experiments.jobs import run_jobs
 from s2hand.pipeline.experiments.outcome import Column, Outcome, Row, Trial
-from s2hand.pipeline.experiments.runs import chain, run_name, samples_3d
+from s2hand.pipeline.experiments.runs import samples_3d
 from s2hand.pipeline.experiments.surroundings import revision
 from s2hand.pipeline.experiments.variants import ExperimentError, Keypoints
 from s2hand.pipeline.params import Params, load_params
 from s2hand.train.branches import planned_stages
 from s2hand.train.settings import TrainSettings
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 PRESET = ROOT / "presets/experiments.yaml"
-TINY: dict[str, Any] = {
-    "hand_model": str(ROOT / "train/assets/open_hand.npz"),
-    "data.input": str(ROOT / "train/assets/open_hand.npz"),
-    "data.synthetic.train": 8,
-    "data.synthetic.evaluation": 3,
-    "data.synthetic.versions": 1,
-    "data.synthetic.image_size": 64,
-    "data.synthetic.workers": 1,
-    "detect.weights": str(ROOT / "detect/assets/slim.safetensors"),
-    "pack.image_size": 32,
-    "pack.min_confidence": 0.0,
-    "train.stages.shape.epochs": 1,
-    "train.stages.keypoints.epochs": 1,
-    "train.stages.joint.epochs": 1,
-    "train.batch_size": 4,
-    "train.processes": 1,
-    "train.device": "cpu",
-    "train.hourglass.stacks": 1,
-    "train.hourglass.features": 16,
-    "train.hourglass.depth": 2,
-    "train.hourglass.image_size": 32,
-    "evaluate.device": "cpu",
-}
-
-
-def write_params(path: Path, **changes: Any) -> Path:
-    values = yaml.safe_load(PRESET.read_text())
-    for dotted, value in (TINY | {key.replace("__", "."): value for key, value in changes.items()}).items():
-        *sections, key = dotted.split(".")
-        target = values
-        for section in sections:
-            target = target[section]
-        target[key] = value
-    path.write_text(yaml.safe_dump(values))
-    return path
-
-
-@pytest.fixture(scope="module")
-def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("experiments")
-    write_params(folder / "tiny.yaml")
-    return folder
-
-
-@pytest.fixture(scope="module")
-def params(tiny: Path) -> Params:
-    return load_params(tiny / "tiny.yaml")
 
 
 def settings(**loss: float) -> TrainSettings:
@@ -245,50 +196,6 @@ def test_true_joints_of_a_mirrored_crop_are_mirrored(tiny: Path, params: Params)
     np.testing.assert_allclose(mirrored[:, 1], plain[:, 1], rtol=1e-5)
 
 
-def test_runs_are_named_by_what_they_compute(tiny: Path, params: Params) -> None:
-    packs = make_packs(params, tiny / "work")
-    train, hand = params.train, params.hand_model
-    detected, true = packs.train[Keypoints.detected], packs.train[Keypoints.true]
-    name = run_name(train, detected, hand)
-    assert name == run_name(train.model_copy(update={"workers": 7, "sheet_epochs": 9}), detected, hand)
-    others = [
-        run_name(train.model_copy(update={"seed": 1}), detected, hand),
-        run_name(variants.without(train, ("E_con",)), detected, hand),
-        run_name(train, true, hand),
-    ]
-    assert len({name, *others}) == 4
-
-
-def test_stages_are_links_of_a_chain_and_shared_where_they_are_the_same(tiny: Path, params: Params) -> None:
-    packs = make_packs(params, tiny / "work")
-    pack, hand, place = packs.train[Keypoints.detected], params.hand_model, tiny / "links"
-    rows = [row.settings for row in (*variants.ablation(params.train), *variants.consistency(params.train))]
-    chains = [chain(settings, pack, hand, place, "a title") for settings in rows]
-    assert [len(links) for links in chains] == [2, 2, 3, 3, 3, 3]
-    for links in chains:
-        assert [link.after for link in links] == [None, *(link.folder for link in links[:-1])]
-        assert [link.settings.start for link in links] == [None, *(str(link.folder) for link in links[:-1])]
-        assert all(len(planned_stages(link.settings)) == 1 for link in links)
-        assert {link.samples for link in links} == {8}
-    folders = [[link.folder for link in links] for links in chains]
-    _, with_ori, two_d, full, without, again = folders
-    assert with_ori[0] == two_d[0]
-    assert full == again
-    assert without[:2] == full[:2]
-    assert without[2] != full[2]
-    assert len({folder for links in folders for folder in links}) == 10
-
-
-def test_what_a_training_refuses_ends_the_jobs_with_its_title(tiny: Path, params: Params) -> None:
-    packs = make_packs(params, tiny / "work")
-    pack = packs.train[Keypoints.detected]
-    links = chain(params.train, pack, params.hand_model, tiny / "refused", "a title")
-    (too_many,) = [dataclasses.replace(links[0], settings=links[0].settings.model_copy(update={"batch_size": 64}))]
-    with pytest.raises(ValueError, match=r"a title, stage shape: .*train.batch_size = 64 samples, found 8"):
-        run_jobs("refused", [too_many, links[1]], 2)
-    assert not links[1].folder.exists()
-
-
 @pytest.fixture
 def made_data(tiny: Path, params: Params, monkeypatch: pytest.MonkeyPatch) -> None:
     """The data is there, and making any of it again fails."""
@@ -355,7 +262,7 @@ def test_ctrl_c_ends_with_what_to_do(tiny: Path, params: Params, monkeypatch: py
     assert "run the same command again" in done.output
 
 
-def test_a_wrong_preset_ends_in_one_line(tiny: Path) -> None:
+def test_a_wrong_preset_ends_in_one_line(tiny: Path, write_params: Callable[..., Path]) -> None:
     path = write_params(tiny / "wrong.yaml", train__loss__E_ori=0.0)
     arguments = ["--params", str(path), "--work", str(tiny / "work"), "--results", str(tiny / "results")]
     done = CliRunner().invoke(app, ["experiments", "ablation", *arguments])
