@@ -5,7 +5,7 @@ import importlib.util
 import json
 import os
 import secrets
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -70,16 +70,20 @@ def digest(value: Any) -> str:
     return sha256_bytes(text.encode("utf-8", "surrogatepass"))
 
 
-def source_digest(*packages: str) -> str:
-    """SHA-256, in hex, over the Python files and assets of packages, by dotted name: which code it was that ran."""
+def source_digest(*packages: str, without: Collection[str] = ()) -> str:
+    """SHA-256, in hex, over the Python files and assets of packages, by dotted name: which code it was that ran.
+
+    `without` names files and folders, relative to their package, that are left out.
+    """
     found = {}
     for package in packages:
         spec = importlib.util.find_spec(package)
         assert spec is not None, package
         for folder in spec.submodule_search_locations or ():
             for path in Path(folder).rglob("*"):
-                if path.suffix == ".py" or path.parent.name == "assets":
-                    found[f"{package}/{path.relative_to(folder).as_posix()}"] = sha256_file(path)
+                name = path.relative_to(folder)
+                if name.parts[0] not in without and (path.suffix == ".py" or path.parent.name == "assets"):
+                    found[f"{package}/{name.as_posix()}"] = sha256_file(path)
     return digest(found)
 
 

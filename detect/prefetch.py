@@ -28,6 +28,8 @@ class Loaded:
     source: Source
     image: NDArray[np.uint8] | None  # [H, W, 3] RGB, upright
     problem: str = ""
+    width: int = 0  # pixels of the upright photograph in the file; `image` may be smaller
+    height: int = 0
 
     @property
     def nbytes(self) -> int:
@@ -48,7 +50,7 @@ def load(root: Path, name: str) -> Loaded:
     except ImageError as error:
         return Loaded(source, None, str(error).removeprefix(f"{name}: "))
     problem = image_problem(image)
-    return Loaded(source, None, problem) if problem else Loaded(source, image)
+    return Loaded(source, None, problem) if problem else Loaded(source, image, "", image.shape[1], image.shape[0])
 
 
 def prefetch(root: Path, names: Sequence[str]) -> Generator[Loaded]:

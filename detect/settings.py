@@ -6,7 +6,7 @@ from pydantic import Field, Strict
 
 from s2hand.datasets.records import Hand
 from s2hand.datasets.settings import Settings
-from s2hand.detect.variants import SCALES, Variant
+from s2hand.detect.variants import SCALES, Variant, Where
 
 Scale = Annotated[float, Field(gt=0, le=4)]
 
@@ -28,3 +28,18 @@ class DetectSettings(Settings):
     """OpenPose weights only: heights at which the network sees an image, in units of 368 pixels."""
     variant: Variant = "openpose"
     """OpenPose weights only: the published code whose peaks to reproduce, see `variants`."""
+    localize: Where = "whole"
+    """Where the hands are: `whole`: each image is one; `body`: where OpenPose's body network sees wrists; `slim`:
+    where our own finder of hands sees them."""
+    boxes: str | None = None
+    """A file with the hands' boxes, Parquet, CSV or COCO, in the place of `localize`."""
+    box_scale: float = Field(default=1.0, gt=0, le=4)
+    """Hand boxes are enlarged by this before they are looked at; boxes that fit tightly want about 1.4."""
+    body_weights: str = "openpose-body"
+    """`localize: body` only: the path of body_pose_model.pth, or `openpose-body` for the one that was fetched."""
+    min_confidence: float = Field(default=0.0, ge=0, le=1)
+    """Hands of a lower mean confidence are no hands, and get no row."""
+    workers: int = Field(default=1, ge=1)
+    """Processes on this machine that share the work; they change nothing in the result."""
+    scheduler: str | None = None
+    """Address of a running Dask scheduler, `tcp://HOST:8786`, whose workers do the work."""

@@ -1,4 +1,4 @@
-"""The named choices of OpenPose's hand estimation; apart, so that the command line starts at once."""
+"""The named choices of detection; apart, so that the command line starts at once."""
 
 from typing import Literal
 
@@ -9,3 +9,6 @@ THRESHOLDS: dict[Variant, float] = {"openpose": 0.05, "s2hand": 0.0}
 
 SCALES = (0.5, 1.0, 1.5, 2.0)
 """The published sizes of the network's input, in units of 368 pixels of height."""
+
+Where = Literal["whole", "body", "slim"]
+"""Ways to find the hands: the whole image is one; OpenPose's body network; our own small finder."""

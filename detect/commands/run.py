@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from s2hand.detect.console import show_progress, user_errors
-from s2hand.detect.variants import SCALES, Variant
+from s2hand.detect.variants import SCALES, Variant, Where
 
 if TYPE_CHECKING:
     from s2hand.detect.run import Summary
@@ -14,33 +14,58 @@ if TYPE_CHECKING:
 
 
 def run(
-    images: Annotated[Path, typer.Option(help="Folder of photographs of one hand each, read recursively.")],
+    images: Annotated[Path, typer.Option(help="Folder of photographs, read recursively.")],
     out: Annotated[Path, typer.Option(help="Folder for the keypoint shards.")],
     weights: Annotated[
         str,
         typer.Option(help="`slim`, or a weight file: a slim network's or OpenPose's hand_pose_model.pth."),
     ] = "slim",
-    hand: Annotated[Literal["right", "left"], typer.Option(help="The hand that the images show.")] = "right",
+    localize: Annotated[
+        Where, typer.Option(help="Where the hands are: the `whole` image is one; `body`, `slim`: look for them.")
+    ] = "whole",
+    boxes: Annotated[Path | None, typer.Option(help="Where the hands are: a Parquet, CSV or COCO file.")] = None,
+    box_scale: Annotated[float, typer.Option(help="Enlarge hand boxes; those that fit tightly want about 1.4.")] = 1.0,
+    body_weights: Annotated[
+        str, typer.Option(help="`--localize body`: `openpose-body`, as fetched, or the path of body_pose_model.pth.")
+    ] = "openpose-body",
+    min_confidence: Annotated[float, typer.Option(help="Leave out hands of a lower mean confidence.")] = 0.0,
+    hand: Annotated[
+        Literal["right", "left"], typer.Option(help="The hand that the images show, or boxes that do not say.")
+    ] = "right",
     shard_size: Annotated[int, typer.Option(min=1, help="Images per shard.")] = 1000,
     sheet: Annotated[Path | None, typer.Option(help="Draw the keypoints on a contact sheet, NAME.png.")] = None,
     device: Annotated[str, typer.Option(help="`cpu`, `cuda`, `cuda:N`; `auto` takes a GPU if there is one.")] = "auto",
-    batch_size: Annotated[int | None, typer.Option(min=1, help="Images at a time; default: what suits.")] = None,
+    batch_size: Annotated[int | None, typer.Option(min=1, help="Hands at a time; default: what suits.")] = None,
+    workers: Annotated[int, typer.Option(min=1, help="Processes of this machine that share the work.")] = 1,
+    scheduler: Annotated[
+        str | None, typer.Option(help="Dask cluster that does the work: its scheduler's address, tcp://HOST:8786.")
+    ] = None,
     variant: Annotated[Variant, typer.Option(help="OpenPose weights: whose peaks to reproduce.")] = "openpose",
     scales: Annotated[str, typer.Option(help="OpenPose weights: heights of the network's input / 368.")] = ",".join(
         map(str, SCALES)
     ),
 ) -> None:
-    """Detect the hand in each photograph of a folder. Killed or interrupted, the same command goes on."""
+    """Detect the hands in the photographs of a folder. Killed or interrupted, the same command goes on.
+
+    With more photographs in the folder, it detects those.
+    """
     with user_errors("run the same command again to go on; finished shards are kept"):
         from s2hand.detect.run import run_detection
         from s2hand.detect.sheet import check_sheet_name
 
         settings = _settings(
             weights=weights,
+            localize=localize,
+            boxes=None if boxes is None else str(boxes),
+            box_scale=box_scale,
+            body_weights=body_weights,
+            min_confidence=min_confidence,
             hand=hand,
             shard_size=shard_size,
             device=device,
             batch_size=batch_size,
+            workers=workers,
+            scheduler=scheduler,
             variant=variant,
             scales=_numbers("scales", scales),
         )

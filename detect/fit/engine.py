@@ -92,8 +92,3 @@ def to_input(images: NDArray[np.uint8]) -> Tensor:  # [B, S, S, 3] -> [B, 3, S, 
 @lru_cache(maxsize=4)
 def _order(seed: int, epoch: int, count: int) -> NDArray[np.int64]:
     return np.random.default_rng([seed, _ORDER, epoch]).permutation(count)
-
-
-def worker_pool(workers: int) -> ThreadPoolExecutor:
-    """Return threads that compute alone: torch's own threads inside of them would only get in each other's way."""
-    return ThreadPoolExecutor(workers, initializer=torch.set_num_threads, initargs=(1,))

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from s2hand.datasets.files import DataError
 from s2hand.detect.fit.average import Average
-from s2hand.detect.fit.engine import Engine, worker_pool
+from s2hand.detect.fit.engine import Engine
 from s2hand.detect.fit.labelled import Source
 from s2hand.detect.fit.measure import calibrate, measure, summarize
 from s2hand.detect.fit.run_folder import Provenance, RunFolder
@@ -21,6 +21,7 @@ from s2hand.detect.fit.samples import Samples, load_samples
 from s2hand.detect.fit.settings import FitSettings
 from s2hand.detect.slim import SlimNet, build_slim, load_stored
 from s2hand.detect.slim_estimator import read_slim
+from s2hand.detect.threads import compute_pool
 
 Progress = Callable[[str, int, int], None]
 """Called with what is being done, how much of it is done, and how much there is."""
@@ -53,7 +54,7 @@ def fit(
         for split in ("training", "evaluation")
     )
     provenance = Provenance(settings, data.name, training.labels_sha256, weights.sha256 if weights else None)
-    with worker_pool(settings.workers or len(os.sched_getaffinity(0))) as pool:
+    with compute_pool(settings.workers or len(os.sched_getaffinity(0))) as pool:
         network = build_slim(settings.seed)
         if weights is not None:
             load_stored(network, weights.tensors)

@@ -15,7 +15,7 @@ from s2hand.datasets import read_keypoints
 from s2hand.datasets.files import sha256_file
 from s2hand.datasets.keypoints import to_arrays
 from s2hand.detect import DetectSettings, HandDetector, run_detection
-from s2hand.detect import run as module
+from s2hand.detect import job as module
 
 SMALL = {"scales": (0.1,), "variant": "s2hand", "device": "cpu"}
 
@@ -70,7 +70,13 @@ def test_the_provenance_is_in_the_schema(photographs, tmp_path, settings, openpo
     metadata = {key.decode(): value.decode() for key, value in read_keypoints(tmp_path / "out").schema.metadata.items()}
     assert metadata["detector"] == "openpose"
     assert metadata["weights_sha256"] == sha256_file(openpose_file)
-    assert json.loads(metadata["parameters"]) == {"hand": "right", "scales": [0.1], "variant": "s2hand"}
+    assert json.loads(metadata["parameters"]) == {
+        "scales": [0.1],
+        "variant": "s2hand",
+        "localize": {"name": "whole", "hand": "right", "weights_sha256": ""},
+        "box_scale": 1.0,
+        "min_confidence": 0.0,
+    }
 
 
 @pytest.mark.usefixtures("single_thread")

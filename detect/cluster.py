@@ -1,0 +1,180 @@
+"""A detection run shared by many processes, on this machine or on a Dask cluster: a task is a shard.
+
+The process that was asked for the run plans and finishes it; workers only ever write whole shards, which are the same
+files whoever writes them. So a worker that dies loses nothing: the scheduler gives its task to another, and what was
+written twice was written alike. Workers must see the photographs and the output folder under the same paths, and run
+the same code; both are checked before anything starts.
+"""
+
+import logging
+import secrets
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+from s2hand.datasets.files import PARTIAL_SUFFIX, DataError
+from s2hand.datasets.rows import Provenance
+from s2hand.detect.engine import Task
+from s2hand.detect.job import Counter, Job, Tools, open_job
+
+AHEAD = 2  # tasks per worker that wait there, so that none is idle between two
+RETRIES = 2  # of a task that raised: a file system may fail for a moment
+CONNECT_SECONDS = 30
+
+
+@dataclass(frozen=True)
+class Cluster:
+    """Workers that are there and agree on what they compute."""
+
+    client: Any  # distributed.Client
+    job: Job
+    provenance: Provenance
+
+    def process(self, tasks: Sequence[Task], counter: Counter) -> None:
+        """Have every shard made that is not there yet.
+
+        Raises what a worker raised, and DataError for a shard that several workers died of.
+        """
+        from distributed import KilledWorker, as_completed
+
+        waiting = iter(tasks)
+        running = as_completed()
+        for task in islice(waiting, AHEAD * max(1, len(self._workers()))):
+            running.add(self._submit(task))
+        for future in running:
+            try:
+                images, resumed = future.result()
+            except KilledWorker as error:
+                raise DataError(
+                    f"{self.job.out}: shard {future.key.rsplit('-', 1)[1]}: the workers that tried it died, one after "
+                    "the other (out of memory?); finished shards are kept: run again with a smaller --batch-size, or "
+                    "fewer workers per machine"
+                ) from error
+            counter.add(images, resumed)
+            for task in islice(waiting, 1):
+                running.add(self._submit(task))
+
+    def _submit(self, task: Task) -> Any:
+        number, names = task
+        return self.client.submit(
+            make_shard, self.job, number, names, self.provenance, key=f"shard-{secrets.token_hex(4)}-{number}",
+            retries=RETRIES,
+        )  # fmt: skip
+
+    def _workers(self) -> Any:
+        return self.client.scheduler_info(n_workers=-1)["workers"]
+
+
+@contextmanager
+def open_cluster(job: Job) -> Iterator[Cluster]:
+    """Start workers on this machine, or connect to a scheduler's; they end, or are left, when the block ends.
+
+    Raises DataError for a scheduler that does not answer, and for workers that do not see the same files or code.
+    """
+    with _client(job) as client:
+        yield Cluster(client, job, _agreed(client, job))
+
+
+@contextmanager
+def _client(job: Job) -> Iterator[Any]:
+    import dask
+    from distributed import Client, LocalCluster
+
+    address, workers = job.settings.scheduler, job.settings.workers
+    # Workers keep no results, and a log line of the scheduler's tells a user nothing that we do not say.
+    quiet = {"distributed.worker.memory.pause": False, "distributed.worker.memory.terminate": False}
+    with dask.config.set(quiet):
+        if address is not None:
+            try:
+                client = Client(address, timeout=CONNECT_SECONDS)
+            except (OSError, TimeoutError, ValueError) as error:
+                raise DataError(
+                    f"--scheduler {address}: does not answer ({error}); is a Dask scheduler there?"
+                ) from None
+            with client:
+                client.wait_for_workers(1, timeout=CONNECT_SECONDS)
+                yield client
+            return
+        with (
+            LocalCluster(
+                n_workers=workers, threads_per_worker=1, dashboard_address=None, memory_limit=0,
+                silence_logs=logging.CRITICAL,
+            ) as cluster,
+            Client(cluster) as client,
+        ):  # fmt: skip
+            yield client
+
+
+def _agreed(client: Any, job: Job) -> Provenance:
+    """Ask every worker what it would compute; all must say the same, and see the file that is put beside the shards."""
+    job.out.mkdir(parents=True, exist_ok=True)
+    token = job.out / f".seen-{secrets.token_hex(4)}{PARTIAL_SUFFIX}"
+    token.touch()
+    try:
+        answers = client.run(describe, job, token)
+    finally:
+        token.unlink(missing_ok=True)
+    first, *others = answers.items()
+    for worker, answer in (first, *others):
+        if isinstance(answer, str):
+            raise DataError(f"worker {worker}: {answer}")
+        if answer != first[1]:
+            raise DataError(
+                f"worker {worker} would compute other keypoints than {first[0]} ({_difference(first[1], answer)}); "
+                "install the same version everywhere, and name --precision"
+            )
+    agreed: Provenance = first[1]
+    return agreed
+
+
+def _difference(one: Provenance, other: Provenance) -> str:
+    left, right = one.as_json(), other.as_json()
+    return next(f"{key}: {left[key]} and {right[key]}" for key in left if left[key] != right[key])
+
+
+def describe(job: Job, token: Path, dask_worker: Any) -> Provenance | str:
+    """Say what this worker's keypoints would be made from, or what keeps it from making any.
+
+    Dask knows the last argument by its name.
+    """
+    if not job.images.exists():
+        return f"{job.images}: not there; workers must see the photographs under the same path"
+    if not token.exists():
+        return f"{job.out}: not the same folder here; workers must see it under the same path"
+    try:
+        return _tools(job, dask_worker.name).store.provenance
+    except (ValueError, OSError) as error:
+        return str(error)
+
+
+def make_shard(job: Job, number: int, names: Sequence[str], expected: Provenance) -> tuple[int, bool]:
+    """Make a shard, unless it is there; return how many images it has, and whether it was there."""
+    from distributed import get_worker
+
+    tools = _tools(job, get_worker().name)
+    if tools.store.provenance != expected:
+        raise DataError(f"a worker computes other keypoints ({_difference(expected, tools.store.provenance)})")
+    task = (number, names)
+    if tools.finished([task]):
+        return len(names), True
+    for _ in tools.make([task], lambda images: None):
+        pass
+    return len(names), False
+
+
+@lru_cache(maxsize=1)
+def _tools(job: Job, worker: str | int) -> Tools:
+    device = _device(job.settings.device, worker)
+    return open_job(replace(job, settings=job.settings.model_copy(update={"device": device})))
+
+
+def _device(wanted: str, worker: str | int) -> str:
+    """Give each worker of this machine, which are numbered, a GPU of its own; other clusters' see what they may use."""
+    import torch
+
+    count = torch.cuda.device_count()
+    return f"cuda:{worker % count}" if wanted in ("auto", "cuda") and count and isinstance(worker, int) else wanted

@@ -1,0 +1,22 @@
+"""What a run's numbers depend on: detector, weights, parameters, and the code that computes them."""
+
+from s2hand.datasets.files import source_digest
+from s2hand.datasets.rows import Provenance
+from s2hand.detect.hands import HandFinder
+
+PASSIVE = ("cli.py", "console.py", "commands", "fit", "sheet.py", "hub.py", "cluster.py")
+"""Parts of `detect` that no keypoint passes through: a change there makes no shard stale. What is new counts."""
+
+
+def provenance_of(finder: HandFinder) -> Provenance:
+    """Return what makes keypoints of this finder stale when it changes; not the device, nor the number of workers."""
+    estimator, localizer = finder.detector.estimator, finder.localizer
+    where = {"name": localizer.name, "weights_sha256": localizer.weights_sha256, **localizer.parameters}
+    parameters = {
+        **estimator.parameters,
+        "localize": where,
+        "box_scale": finder.box_scale,
+        "min_confidence": finder.min_confidence,
+    }
+    code = source_digest("s2hand.datasets", "s2hand.detect", without=PASSIVE)
+    return Provenance(estimator.name, estimator.weights_sha256, parameters, code)
