@@ -1,5 +1,6 @@
-"""Read the keypoints of a finished detection run: as a table, or as arrays."""
+"""Read the keypoints of a finished detection run: as a table, shard by shard, or as arrays."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,7 +15,16 @@ from s2hand.datasets.rows import SCHEMA, HandRow, Provenance, check_schema, keyp
 from s2hand.datasets.shards import FAILURES
 from s2hand.datasets.skeleton import JOINT_COUNT
 
-__all__ = ["SCHEMA", "HandRow", "KeypointArrays", "Provenance", "read_failures", "read_keypoints", "to_arrays"]
+__all__ = [
+    "SCHEMA",
+    "HandRow",
+    "KeypointArrays",
+    "Provenance",
+    "iterate_keypoints",
+    "read_failures",
+    "read_keypoints",
+    "to_arrays",
+]
 
 
 def read_keypoints(folder: str | Path) -> pa.Table:
@@ -23,18 +33,27 @@ def read_keypoints(folder: str | Path) -> pa.Table:
     Raises:
         DataError: the run is not complete, or a shard is missing, altered or of another kind.
     """
+    schema = SCHEMA.with_metadata(read_manifest(Path(folder)).provenance.as_metadata())
+    return pa.concat_tables([schema.empty_table(), *iterate_keypoints(folder)])
+
+
+def iterate_keypoints(folder: str | Path) -> Iterator[pa.Table]:
+    """Read a finished detection run as `read_keypoints` does, but shard by shard, with the memory of one.
+
+    All hands of an image are in one shard.
+    """
     folder = Path(folder)
     manifest = read_manifest(folder)
     surplus = sorted(shard_names(folder) - {shard.name for shard in manifest.shards})
     if surplus:
         raise DataError(f"{folder / surplus[0]}: not in the manifest; remove it or run detection again")
     schema = SCHEMA.with_metadata(manifest.provenance.as_metadata())
-    tables = [_read_shard(folder, shard).cast(schema) for shard in manifest.shards]
-    table = pa.concat_tables([schema.empty_table(), *tables])
-    problem = keypoints_problem(to_arrays(table).keypoints)
-    if problem is not None:
-        raise DataError(f"{folder}: not a table of keypoints: {problem}; run detection again")
-    return table
+    for shard in manifest.shards:
+        table = _read_shard(folder, shard).cast(schema)
+        problem = keypoints_problem(to_arrays(table).keypoints)
+        if problem is not None:
+            raise DataError(f"{folder / shard.name}: not a table of keypoints: {problem}; run detection again")
+        yield table
 
 
 def read_failures(folder: str | Path) -> dict[str, str]:

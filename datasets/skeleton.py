@@ -45,6 +45,16 @@ PARENTS: tuple[int, ...] = (
 BONES: tuple[tuple[int, int], ...] = tuple((PARENTS[joint], joint) for joint in range(1, JOINT_COUNT))
 """The 20 bones as (parent, child)."""
 
+BONE_LENGTHS: tuple[float, ...] = (
+    *(0.0, 0.34, 0.53, 0.39, 0.34),
+    *(1.02, 0.53, 0.30, 0.25),
+    *(1.00, 0.58, 0.35, 0.26),
+    *(0.96, 0.53, 0.34, 0.26),
+    *(0.94, 0.44, 0.25, 0.23),
+)
+"""Length of the bone that ends in each joint, of an average hand, over the distance from the wrist to the base of the
+middle finger. (The open hand's; the wrist has no bone.)"""
+
 
 def _frozen(indices: list[int]) -> NDArray[np.intp]:
     array = np.array(indices, dtype=np.intp)

@@ -14,23 +14,13 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
-from s2hand.datasets.skeleton import BONES
+from s2hand.datasets.skeleton import BONE_LENGTHS, BONES
 
 WINDOW = 5
 """Side of the window around a place, cells; odd."""
 
 CANDIDATES = 8
 """Places that a joint may choose from."""
-
-BONE_LENGTHS = (
-    *(0.0, 0.34, 0.53, 0.39, 0.34),
-    *(1.02, 0.53, 0.30, 0.25),
-    *(1.00, 0.58, 0.35, 0.26),
-    *(0.96, 0.53, 0.34, 0.26),
-    *(0.94, 0.44, 0.25, 0.23),
-)
-"""Length of the bone that ends in each joint, of an average hand, over the distance from the wrist to the base of the
-middle finger. (The open hand's; the wrist has no bone.)"""
 
 SLACK = 1.15
 """How much longer than average a bone may be for nothing."""

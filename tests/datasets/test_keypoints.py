@@ -9,7 +9,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from s2hand.datasets.files import DataError, read_json, sha256_file, write_json
-from s2hand.datasets.keypoints import read_keypoints
+from s2hand.datasets.keypoints import iterate_keypoints, read_keypoints
 from s2hand.datasets.rows import HandRow, Provenance
 from s2hand.datasets.shards import ShardStore, Source
 
@@ -37,6 +37,14 @@ def swap(run: Path, table: pa.Table) -> None:
 def test_a_finished_run_is_read(run: Path) -> None:
     assert read_keypoints(run)["image"].to_pylist() == ["a.jpg", "b.jpg"]
     assert read_keypoints(str(run)).num_rows == 2
+
+
+def test_a_run_is_read_shard_by_shard(run: Path) -> None:
+    shards = iterate_keypoints(run)
+    assert next(shards)["image"].to_pylist() == ["a.jpg"]
+    assert next(shards).schema.metadata == read_keypoints(run).schema.metadata
+    with pytest.raises(StopIteration):
+        next(shards)
 
 
 def test_what_is_no_run_is_refused(tmp_path: Path) -> None:

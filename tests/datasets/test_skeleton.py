@@ -25,6 +25,15 @@ def test_the_20_bones_form_a_tree_that_hangs_at_the_wrist() -> None:
     assert skeleton.PARENTS[0] == -1
 
 
+def test_bones_are_measured_by_the_palm() -> None:
+    lengths = skeleton.BONE_LENGTHS
+    assert len(lengths) == skeleton.JOINT_COUNT
+    assert lengths[skeleton.WRIST] == 0
+    assert lengths[9] == 1  # wrist to the base of the middle finger
+    for joints in list(skeleton.FINGERS.values())[1:]:
+        assert sorted((lengths[joint] for joint in joints), reverse=True) == [lengths[joint] for joint in joints]
+
+
 def test_mano_order_by_name() -> None:
     """MANO: wrist; index, middle, little, ring, thumb with three each; then the tips, thumb to little."""
     ours = {name: joint for joint, name in enumerate(skeleton.JOINT_NAMES)}

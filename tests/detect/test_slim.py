@@ -5,11 +5,10 @@ import numpy as np
 import pytest
 import torch
 
-from s2hand.datasets.skeleton import BONES
+from s2hand.datasets.skeleton import BONE_LENGTHS, BONES
 from s2hand.detect.fit.loss import expected_places, heatmap_losses, target_heatmaps
 from s2hand.detect.slim import _fold, _unfold, build_slim, slim_from_tensors, slim_shapes, stored_tensors
 from s2hand.detect.slim_decode import (
-    BONE_LENGTHS,
     SLACK,
     STRETCH,
     Calibration,
