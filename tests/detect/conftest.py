@@ -1,6 +1,10 @@
 """What the tests of detection share: random weights, photographs of nothing, a detector that is quick."""
 
 import json
+import os
+import subprocess
+import sys
+import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -13,7 +17,8 @@ from numpy.typing import NDArray
 from safetensors.torch import save_file
 
 from s2hand.detect.detection import Detection
-from s2hand.detect.openpose import HandNetwork, published_name
+from s2hand.detect.layers import published_name
+from s2hand.detect.openpose import HandNetwork
 from s2hand.detect.slim import NETWORK_NAME, build_slim, stored_tensors
 from s2hand.detect.slim_decode import Calibration
 
@@ -137,3 +142,59 @@ def texture_fixture() -> Callable[[int, int, int], NDArray[np.uint8]]:
 def write_image_fixture() -> Callable[[Path, NDArray[np.uint8]], None]:
     """Write an RGB image: path, image."""
     return save_image
+
+
+@pytest.fixture
+def many(tmp_path: Path) -> Path:
+    """More photographs than a run gets through while its first shards appear."""
+    folder = tmp_path / "many"
+    folder.mkdir()
+    for number in range(60):
+        save_image(folder / f"{number:03d}.png", make_texture(number, 32, 32))
+    return folder
+
+
+_RESTING = """
+import signal
+import time
+from s2hand.datasets.shards import ShardStore
+from s2hand.detect.cli import main
+write = ShardStore.write
+def write_and_rest(*arguments):
+    write(*arguments)
+    time.sleep(0.1)
+ShardStore.write = write_and_rest
+# A shell that runs the tests in the background has them ignore Ctrl-C, and whatever they start.
+signal.signal(signal.SIGINT, signal.default_int_handler)
+if __name__ == "__main__":
+    main()
+"""
+
+
+@pytest.fixture
+def start_detect(tmp_path: Path) -> Callable[..., subprocess.Popen[str]]:
+    """Start `detect run` as a process of its own, a shard per image, and return it once `ready()` is true.
+
+    It rests after each shard, and so do processes that it starts itself: it is still at work then, however quick the
+    machine.
+    """
+    script = tmp_path / "resting_detect.py"
+    script.write_text(_RESTING)
+
+    def start(images: Path, out: Path, weights: Path, ready: Callable[[], bool], *more: str) -> subprocess.Popen[str]:
+        options = {"images": images, "out": out, "weights": weights, "shard-size": 1, "device": "cpu"}
+        process = subprocess.Popen(
+            [sys.executable, script, "run", *(f"--{key}={value}" for key, value in options.items()), *more],
+            env={**os.environ, "OMP_NUM_THREADS": "1"},
+            stderr=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+            text=True,
+        )
+        deadline = time.monotonic() + 300
+        while not ready():
+            assert process.poll() is None, process.communicate()
+            assert time.monotonic() < deadline
+            time.sleep(0.002)
+        return process
+
+    return start

@@ -3,9 +3,6 @@
 import json
 import os
 import signal
-import subprocess
-import sys
-import time
 
 import numpy as np
 import pyarrow.parquet as pq
@@ -180,60 +177,9 @@ def test_a_missing_or_empty_folder_is_refused(tmp_path):
     assert not (tmp_path / "out").exists()
 
 
-_RESTING = """
-import signal
-import time
-from s2hand.datasets.shards import ShardStore
-from s2hand.detect.cli import main
-write = ShardStore.write
-def write_and_rest(*arguments):
-    write(*arguments)
-    time.sleep(0.1)
-ShardStore.write = write_and_rest
-# A shell that runs the tests in the background has them ignore Ctrl-C, and whatever they start.
-signal.signal(signal.SIGINT, signal.default_int_handler)
-main()
-"""
-
-
-def _start(arguments, ready):
-    """Start `detect` as a process of its own, and return it once `ready()` is true; it rests after each shard, so
-    that it is still at work then, however quick the machine."""
-    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-    process = subprocess.Popen(
-        [sys.executable, "-c", _RESTING, *map(str, arguments)],
-        env=environment,
-        stderr=subprocess.PIPE,
-        stdout=subprocess.DEVNULL,
-        text=True,
-    )
-    deadline = time.monotonic() + 300
-    while not ready():
-        assert process.poll() is None, process.stderr.read()
-        assert time.monotonic() < deadline
-        time.sleep(0.002)
-    return process
-
-
-@pytest.fixture
-def many(tmp_path, write_image, texture):
-    """More photographs than a run gets through while its first shards appear."""
-    folder = tmp_path / "many"
-    folder.mkdir()
-    for number in range(60):
-        write_image(folder / f"{number:03d}.png", texture(number, 32, 32))
-    return folder
-
-
-def _arguments(images, out, weights):
-    options = {"images": images, "out": out, "weights": weights, "shard-size": 1, "device": "cpu"}
-    return ["run", *(f"--{key}={value}" for key, value in options.items())]
-
-
-@pytest.mark.usefixtures("single_thread")
-def test_a_killed_run_is_resumed(many, tmp_path, slim_file):
+def test_a_killed_run_is_resumed(many, tmp_path, slim_file, start_detect):
     out = tmp_path / "out"
-    process = _start(_arguments(many, out, slim_file), (out / "part-00001.parquet").exists)
+    process = start_detect(many, out, slim_file, (out / "part-00001.parquet").exists)
     process.send_signal(signal.SIGKILL)
     process.communicate()
     assert process.returncode == -signal.SIGKILL
@@ -249,9 +195,9 @@ def test_a_killed_run_is_resumed(many, tmp_path, slim_file):
     assert _contents(out) == _contents(tmp_path / "undisturbed")
 
 
-def test_ctrl_c_ends_in_one_line(many, tmp_path, slim_file):
+def test_ctrl_c_ends_in_one_line(many, tmp_path, slim_file, start_detect):
     out = tmp_path / "out"
-    process = _start(_arguments(many, out, slim_file), (out / "part-00001.parquet").exists)
+    process = start_detect(many, out, slim_file, (out / "part-00001.parquet").exists)
     process.send_signal(signal.SIGINT)
     _, errors = process.communicate(timeout=60)
     assert process.returncode == 130
