@@ -1,0 +1,114 @@
+"""A run by many processes: the same bytes, whoever dies."""
+
+import signal
+
+import psutil
+import pytest
+from distributed import LocalCluster
+
+from s2hand.detect import DetectSettings, cluster, run_detection
+from s2hand.detect.job import Job
+
+
+@pytest.fixture
+def settings(slim_file):
+    return DetectSettings(weights=str(slim_file), shard_size=1, device="cpu")
+
+
+@pytest.fixture
+def undisturbed(many, tmp_path, settings):
+    """The files of a run by this process alone."""
+    run_detection(many, tmp_path / "undisturbed", settings)
+    return _contents(tmp_path / "undisturbed")
+
+
+def _contents(folder):
+    return {path.name: path.read_bytes() for path in folder.iterdir()}
+
+
+def _workers(process):
+    """The processes that compute for a run; Python has others beside them."""
+    children = psutil.Process(process.pid).children(recursive=True)
+    return [child for child in children if any("spawn_main" in part for part in child.cmdline())]
+
+
+def _gone(processes):
+    _, alive = psutil.wait_procs(processes, timeout=60)
+    return not alive
+
+
+def test_workers_make_the_same_files(many, tmp_path, settings, undisturbed):
+    calls = []
+    shared = settings.model_copy(update={"workers": 2})
+    summary = run_detection(many, tmp_path / "out", shared, lambda *call: calls.append(call))
+    assert (summary.images, summary.resumed) == (60, 0)
+    assert _contents(tmp_path / "out") == undisturbed
+    assert calls[0] == (0, 60)
+    assert calls[-1] == (60, 60)
+    assert run_detection(many, tmp_path / "out", shared).resumed == 60
+
+
+def test_a_killed_worker_loses_nothing(many, tmp_path, slim_file, undisturbed, start_detect):
+    out = tmp_path / "out"
+    process = start_detect(many, out, slim_file, (out / "part-00003.parquet").exists, "--workers=2")
+    workers = _workers(process)
+    assert len(workers) == 2
+    workers[0].kill()
+    assert len(list(out.glob("part-*"))) < 60
+    _, errors = process.communicate(timeout=300)
+    assert process.returncode == 0, errors
+    assert "Traceback" not in errors
+    assert _contents(out) == undisturbed
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGKILL, -signal.SIGKILL), (signal.SIGINT, 130)])
+def test_an_ended_run_takes_its_workers_along_and_goes_on(
+    many, tmp_path, slim_file, settings, undisturbed, start_detect, number, code
+):
+    out = tmp_path / "out"
+    process = start_detect(many, out, slim_file, (out / "part-00003.parquet").exists, "--workers=2")
+    workers = _workers(process)
+    process.send_signal(number)
+    _, errors = process.communicate(timeout=60)
+    assert process.returncode == code, errors
+    assert _gone(workers)
+    if number == signal.SIGINT:
+        assert errors.splitlines()[-1].startswith("interrupted: run the same command again")
+        assert "Traceback" not in errors
+    assert not (out / "manifest.json").exists()
+    done = len(list(out.glob("part-*")))
+    assert 4 <= done < 60
+    assert run_detection(many, out, settings).resumed == done
+    assert _contents(out) == undisturbed
+
+
+def test_a_running_cluster_does_the_work(many, tmp_path, settings, undisturbed):
+    with LocalCluster(n_workers=1, threads_per_worker=1, dashboard_address=None, silence_logs=50) as workers:
+        shared = settings.model_copy(update={"scheduler": workers.scheduler_address})
+        assert run_detection(many, tmp_path / "out", shared).images == 60
+        assert _contents(tmp_path / "out") == undisturbed
+        other = shared.model_copy(update={"weights": str(tmp_path / "none.pth")})
+        with pytest.raises(ValueError, match=r"worker tcp.*none\.pth: no such weight file"):
+            run_detection(many, tmp_path / "other", other)
+
+
+def test_a_scheduler_that_does_not_answer_is_named(many, tmp_path, settings, monkeypatch):
+    monkeypatch.setattr(cluster, "CONNECT_SECONDS", 1)
+    nowhere = settings.model_copy(update={"scheduler": "tcp://127.0.0.1:9"})
+    with pytest.raises(ValueError, match=r"--scheduler tcp://127\.0\.0\.1:9: does not answer"):
+        run_detection(many, tmp_path / "out", nowhere)
+
+
+class _Worker:
+    name = 0
+
+
+def test_a_worker_without_the_files_says_so(tmp_path, settings):
+    out = tmp_path / "out"
+    job = Job(tmp_path / "images", out, settings, 1)
+    assert "images: not there; workers must see" in cluster.describe(job, out / "token", _Worker)
+    (tmp_path / "images").mkdir()
+    assert "out: not the same folder here" in cluster.describe(job, out / "token", _Worker)
+    out.mkdir()
+    (out / "token").touch()
+    assert cluster.describe(job, out / "token", _Worker).detector == "slim"
