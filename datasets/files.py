@@ -35,6 +35,9 @@ def replacing(path: Path) -> Iterator[Path]:
         with open(temporary, "rb") as file:
             os.fsync(file.fileno())
         os.replace(temporary, path)
+    except OSError as error:
+        error.filename = error.filename or str(path)  # that of a full disk does not say which file it met
+        raise
     finally:
         temporary.unlink(missing_ok=True)
 

@@ -27,8 +27,8 @@ import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
+from functools import lru_cache
 from pathlib import Path
-from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -42,7 +42,8 @@ FAILURE_SCHEMA = pa.schema(
     [pa.field("image", pa.string(), nullable=False), pa.field("reason", pa.string(), nullable=False)]
 )
 
-_DIGEST, _IMAGES, _FAILURES = b"digest", b"images", b"failures"  # beside the provenance in a shard's metadata
+# Beside the provenance in a shard's metadata.
+_DIGEST, _IMAGES, _FAILURES, _WRITER = b"digest", b"images", b"failures", b"writer"
 
 
 @dataclass(frozen=True)
@@ -101,12 +102,18 @@ class ShardStore:
         """Whether shard `number` is whole and made from exactly these images, parameters and weights."""
         path = self.folder / shard_name(number)
         try:
-            table = pq.read_table(path, page_checksum_verification=True)
+            content = path.read_bytes()
+            file = pq.ParquetFile(pa.BufferReader(content), page_checksum_verification=True)
+            table = file.read()
+            writer = file.metadata.created_by.encode()
             check_schema(table.schema, path)
-        except (pa.ArrowException, OSError, DataError):
+        except (pa.ArrowException, OSError, ValueError):
             return False  # missing, damaged or foreign: to be written anew
-        found = (table.schema.metadata or {}).get(_DIGEST)
-        return bool(found == self._digest(sources).encode())
+        metadata = table.schema.metadata or {}
+        if metadata.get(_DIGEST) != self._digest(sources).encode():
+            return False
+        # Checksums cover pages, not what surrounds them: the writer of the same version must give the same bytes.
+        return bool(metadata.get(_WRITER) == writer and (writer != _writer() or _serialized(table) == content))
 
     def write(
         self, number: int, sources: Sequence[Source], rows: Sequence[HandRow], failures: Sequence[Failure]
@@ -122,6 +129,7 @@ class ShardStore:
             _DIGEST: self._digest(sources).encode(),
             _IMAGES: str(len(sources)).encode(),
             _FAILURES: json.dumps([asdict(failure) for failure in failures], ensure_ascii=False).encode(),
+            _WRITER: _writer(),
         }
         _write_table(self.folder / shard_name(number), rows_to_table(rows, metadata))
 
@@ -197,6 +205,23 @@ def _check_against(sources: Sequence[Source], rows: Sequence[HandRow], failures:
             raise DataError(f"{row.image}: changed while it was being processed; run detection again")
 
 
-def _write_table(path: Path, table: Any) -> None:
+def _write_table(path: Path, table: pa.Table) -> None:
     with replacing(path) as temporary:
-        pq.write_table(table, temporary, compression="zstd", write_page_checksum=True)
+        temporary.write_bytes(_serialized(table))
+
+
+def _serialized(table: pa.Table) -> bytes:
+    """Return the bytes of a Parquet file, the same whenever the same version writes the same table."""
+    sink = pa.BufferOutputStream()
+    pq.write_table(table, sink, compression="zstd", write_page_checksum=True)
+    content: bytes = sink.getvalue().to_pybytes()
+    return content
+
+
+@lru_cache(maxsize=1)
+def _writer() -> bytes:
+    """Return how the Parquet writer names itself in the files that it makes."""
+    sink = pa.BufferOutputStream()
+    pq.write_table(pa.table({}), sink)
+    name: str = pq.read_metadata(pa.BufferReader(sink.getvalue())).created_by
+    return name.encode()
