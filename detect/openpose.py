@@ -8,12 +8,12 @@ Detection in Single Images using Multiview Bootstrapping", CVPR 2017).
 Nothing is written layer by layer: the network follows from the few rows below.
 """
 
-from collections import OrderedDict
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
 
 import torch
 from torch import Tensor, nn
+
+from s2hand.detect.layers import Conv, Row, build, chain_rows, from_published, shapes_of, vgg_rows
 
 MAPS = 22  # 21 joints in our order, then the background
 FEATURES = 128
@@ -21,71 +21,28 @@ STAGES = 6
 STRIDE = 8  # pixels of the network's input per cell of its output
 
 
-@dataclass(frozen=True)
-class Conv:
-    """One row of the table: a named square convolution that keeps the size, followed by a ReLU or not."""
-
-    name: str
-    inputs: int
-    outputs: int
-    kernel: int
-    relu: bool = True
-
-
-@dataclass(frozen=True)
-class Pool:
-    """One row of the table: a named 2 x 2 maximum."""
-
-    name: str
-
-
-def trunk_rows() -> list[Conv | Pool]:
-    """Describe the trunk: five blocks of 3 x 3 convolutions, the first three followed by a pool."""
+def trunk_rows() -> list[Row]:
+    """Describe the trunk."""
     blocks = ((64, 64), (128, 128), (256,) * 4, (512,) * 4, (512, 512))
-    rows: list[Conv | Pool] = []
-    inputs = 3
-    for block, widths in enumerate(blocks, start=1):
-        for index, outputs in enumerate(widths, start=1):
-            rows.append(Conv(f"conv{block}_{index}", inputs, outputs, 3))
-            inputs = outputs
-        if block <= 3:
-            rows.append(Pool(f"pool{block}"))
-    return [*rows, Conv("conv5_3_CPM", inputs, FEATURES, 3)]
+    return [*vgg_rows(blocks), Conv("conv5_3_CPM", 512, FEATURES, 3)]
 
 
-def first_stage_rows() -> list[Conv | Pool]:
+def first_stage_rows() -> list[Row]:
     """Describe the first prediction, made from the features alone."""
-    return [Conv("conv6_1_CPM", FEATURES, 512, 1), Conv("conv6_2_CPM", 512, MAPS, 1, relu=False)]
+    return chain_rows(("conv6_1_CPM", "conv6_2_CPM"), (FEATURES, 512, MAPS), (1, 1))
 
 
-def refinement_rows(stage: int) -> list[Conv | Pool]:
+def refinement_rows(stage: int) -> list[Row]:
     """Describe stage 2..6: five wide convolutions that see far, then two of a single cell."""
-    inputs = (MAPS + FEATURES, *(FEATURES,) * 6)
-    outputs = (*(FEATURES,) * 6, MAPS)
-    kernels = (7, 7, 7, 7, 7, 1, 1)
-    return [
-        Conv(f"Mconv{i + 1}_stage{stage}", inputs[i], outputs[i], kernels[i], relu=i < 6) for i in range(len(kernels))
-    ]
-
-
-def build(rows: Sequence[Conv | Pool]) -> nn.Sequential:
-    """Build the modules of a table; only the convolutions hold parameters, under their row's name."""
-    modules: OrderedDict[str, nn.Module] = OrderedDict()
-    for row in rows:
-        if isinstance(row, Pool):
-            modules[row.name] = nn.MaxPool2d(2)
-            continue
-        modules[row.name] = nn.Conv2d(row.inputs, row.outputs, row.kernel, padding=row.kernel // 2)
-        if row.relu:
-            modules[f"relu_{row.name}"] = nn.ReLU(inplace=True)
-    return nn.Sequential(modules)
+    names = [f"Mconv{i}_stage{stage}" for i in range(1, 8)]
+    return chain_rows(names, (MAPS + FEATURES, *(FEATURES,) * 6, MAPS), (7, 7, 7, 7, 7, 1, 1))
 
 
 class HandNetwork(nn.Module):
     """Image -> maps of 21 joints and the background.
 
     The parts are called `model1_0` (trunk), `model1_1` (first stage) and `model2` .. `model6`; a published
-    weight file holds the same tensors without that prefix, see `published_name`.
+    weight file holds the same tensors without that prefix, see `layers.published_name`.
     """
 
     def __init__(self) -> None:
@@ -107,22 +64,11 @@ class HandNetwork(nn.Module):
         return maps
 
 
-def published_name(key: str) -> str:
-    """Name a tensor of `HandNetwork` as the published file does: without the prefix up to the first dot."""
-    return key.split(".", maxsplit=1)[1]
-
-
 def published_shapes() -> dict[str, tuple[int, ...]]:
     """List the tensors that the published file holds: name -> shape (104 of them)."""
-    with torch.device("meta"):
-        state = HandNetwork().state_dict()
-    return {published_name(key): tuple(tensor.shape) for key, tensor in state.items()}
+    return shapes_of(HandNetwork)
 
 
 def network_from_published(tensors: Mapping[str, Tensor]) -> HandNetwork:
     """Build the network from tensors under their published names; the caller has checked names and shapes."""
-    with torch.device("meta"):
-        network = HandNetwork()
-    state = {key: tensors[published_name(key)].float() for key in network.state_dict()}
-    network.load_state_dict(state, assign=True)
-    return network.eval().requires_grad_(False)
+    return from_published(HandNetwork, tensors)

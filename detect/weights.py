@@ -1,18 +1,17 @@
 """Weight files: read without running anything they hold, recognised by their content, refused in one clear
 line.
 
-A file is one of two kinds. `openpose-hand`: the tensors of the published `hand_pose_model.pth`. `slim`: the
-tensors of our own network, in a safetensors file whose metadata says `network: slim`. Both PyTorch's format
-(read with `weights_only=True`, so that a malicious pickle runs nothing) and safetensors are understood for
-either.
+A file is one of three kinds. `openpose-hand` and `openpose-body`: the tensors of the published
+`hand_pose_model.pth` and `body_pose_model.pth`. `slim`: the tensors of our own network, in a safetensors file whose
+metadata says `network: slim`. Both PyTorch's format (read with `weights_only=True`, so that a malicious pickle runs
+nothing) and safetensors are understood for any.
 """
 
 import pickle
 import struct
 import warnings
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from importlib.resources import files
 from pathlib import Path
 from typing import Literal
 
@@ -20,19 +19,31 @@ import torch
 from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
-from s2hand.datasets.files import DataError, sha256_file
-from s2hand.detect.openpose import published_shapes
+from s2hand.datasets.files import sha256_file
+from s2hand.detect import openpose
+from s2hand.detect.body import network as body
+from s2hand.detect.hub import (
+    BODY,
+    HAND,
+    PUBLISHED,
+    SLIM,
+    KnownFile,
+    WeightsError,
+    check_known,
+    packaged_path,
+    require_cached,
+)
 
-Kind = Literal["openpose-hand", "slim"]
+__all__ = ["KINDS", "SLIM", "Kind", "Weights", "WeightsError", "check_shapes", "read_weights", "weights_path"]
 
-SLIM = "slim"
-"""The name that stands for the weights that come with the package."""
+Kind = Literal["openpose-hand", "openpose-body", "slim"]
 
-PUBLISHED = "hand_pose_model.pth, 147,341,049 bytes"
-
-
-class WeightsError(DataError):
-    """A weight file that is missing, unreadable, or not of a known network."""
+KINDS: dict[Kind, str] = {
+    "openpose-hand": f"{HAND.network} ({HAND.name}, {HAND.size:,} bytes)",
+    "openpose-body": f"{BODY.network} ({BODY.name}, {BODY.size:,} bytes)",
+    "slim": "slim hand network",
+}
+"""Each kind in words, for messages."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,24 +58,42 @@ class Weights:
 
 
 def weights_path(source: str | Path) -> Path:
-    """Return the file behind `slim` (the packaged weights) or a path; `WeightsError` if there is none."""
+    """Return the file behind a name or path; `WeightsError` if there is none.
+
+    `slim` is packaged; `openpose` and `openpose-body` are what `detect weights fetch` has put into the cache.
+    """
     if str(source) == SLIM:
-        return Path(str(files("s2hand.detect") / "assets" / "slim.safetensors"))
+        return packaged_path()
+    known = _published_alias(source)
+    if known is not None:
+        return require_cached(known)
     path = Path(source)
     if not path.exists():
-        raise WeightsError(f"{path}: no such weight file; expected {SLIM!r} or the path of one ({PUBLISHED})")
+        raise WeightsError(
+            f"{path}: no such weight file; expected {SLIM!r}, {HAND.alias!r}, {BODY.alias!r} or the path of one"
+        )
     if not path.is_file():
         raise WeightsError(f"{path}: expected a weight file, found a folder")
     return path
 
 
-def read_weights(source: str | Path) -> Weights:
-    """Read a weight file and tell its kind; raises `WeightsError` that says what was expected and found."""
+def read_weights(source: str | Path, kinds: Collection[Kind] = tuple(KINDS)) -> Weights:
+    """Read a weight file of one of some kinds; raises `WeightsError` that says what was expected and found.
+
+    What stands behind `openpose` and `openpose-body` must be the published file, byte for byte; under a path, any
+    file with the network's tensors will do.
+    """
     path = weights_path(source)
+    known = _published_alias(source)
     try:
+        if known is not None:
+            check_known(path, known)
         safe = _is_safetensors(path)
         tensors, metadata = _read_safetensors(path) if safe else (_read_torch(path), {})
         kind = _recognise(path, tensors, metadata)
+        if kind not in kinds:
+            expected = " or ".join(KINDS[one] for one in kinds)
+            raise WeightsError(f"{path}: expected weights of the {expected}, found those of the {KINDS[kind]}")
         return Weights(path, kind, sha256_file(path), tensors, metadata)
     except OSError as error:
         raise WeightsError(f"{path}: can't be read: {error.strerror or error}") from error
@@ -114,7 +143,7 @@ def _read_torch(path: Path) -> dict[str, Tensor]:
         *(AttributeError, AssertionError, struct.error),
     ) as error:  # whatever a damaged or foreign file makes the reader trip over
         raise WeightsError(
-            f"{path}: expected a PyTorch or safetensors weight file ({PUBLISHED}), found "
+            f"{path}: expected a PyTorch or safetensors weight file{_as_published(path)}, found "
             f"{path.stat().st_size:,} bytes that are not one, or not a whole one; fetch it again"
         ) from error
     if not isinstance(content, Mapping) or not all(isinstance(value, Tensor) for value in content.values()):
@@ -126,12 +155,28 @@ def _read_torch(path: Path) -> dict[str, Tensor]:
 def _recognise(path: Path, tensors: Mapping[str, Tensor], metadata: Mapping[str, str]) -> Kind:
     if metadata.get("network") == SLIM:
         return "slim"
-    expected = published_shapes()
-    if not expected.keys() & tensors.keys():
+    expected: dict[Kind, dict[str, tuple[int, ...]]] = {
+        "openpose-hand": openpose.published_shapes(),
+        "openpose-body": body.published_shapes(),
+    }
+    # The two share the names of their first layers: the network is the one of which more is there.
+    shares = {kind: len(shapes.keys() & tensors.keys()) / len(shapes) for kind, shapes in expected.items()}
+    kind = max(expected, key=lambda one: shares[one])
+    if shares[kind] == 0:
         names = ", ".join(list(tensors)[:3]) or "none"
         raise WeightsError(
-            f"{path}: weights of an unknown network: expected those of {PUBLISHED}, or of a slim network; "
+            f"{path}: weights of an unknown network: expected those of the {' or '.join(KINDS.values())}; "
             f"found {len(tensors)} others ({names})"
         )
-    check_shapes(path, "OpenPose hand network", expected, tensors)
-    return "openpose-hand"
+    check_shapes(path, KINDS[kind].split(" (")[0], expected[kind], tensors)
+    return kind
+
+
+def _published_alias(source: str | Path) -> KnownFile | None:
+    return next((known for known in PUBLISHED if str(source) == known.alias), None)
+
+
+def _as_published(path: Path) -> str:
+    """Add what a file of that name should be, if it is one of the published names."""
+    named = [known for known in PUBLISHED if path.name == known.name] or PUBLISHED
+    return " (" + " or ".join(f"{known.name}, {known.size:,} bytes" for known in named) + ")"

@@ -5,7 +5,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
@@ -16,6 +16,10 @@ import torch
 from numpy.typing import NDArray
 from safetensors.torch import save_file
 
+from s2hand.datasets.cameras import Box
+from s2hand.datasets.records import Hand
+from s2hand.datasets.rows import HandRow, Provenance
+from s2hand.datasets.shards import Failure, ShardStore, Source
 from s2hand.detect.detection import Detection
 from s2hand.detect.layers import published_name
 from s2hand.detect.openpose import HandNetwork
@@ -198,3 +202,44 @@ def start_detect(tmp_path: Path) -> Callable[..., subprocess.Popen[str]]:
         return process
 
     return start
+
+
+@pytest.fixture(scope="session")
+def natural_hands() -> NDArray[np.float32]:
+    """[16, 21, 3] true keypoints of drawn hands in pictures of 128 pixels, all of confidence 0.9."""
+    labels = json.loads((REFERENCE / "slim_hands" / "labels.json").read_text())
+    places = np.array([label["uv"] for label in labels.values()], np.float32)
+    return np.concatenate([places, np.full((*places.shape[:2], 1), 0.9, np.float32)], axis=2)
+
+
+@pytest.fixture
+def write_run(tmp_path: Path) -> Callable[..., Path]:
+    """Write a finished run: image name to its hands (right or left, box, keypoints), `per_shard` images in a shard.
+
+    A name without hands is an image in which none was found; `failures` are images that can't be read, and why.
+    """
+
+    def write(
+        images: Mapping[str, Sequence[tuple[Hand, Box, NDArray[np.float32]]]],
+        failures: Mapping[str, str] | None = None,
+        size: int = 128,
+        per_shard: int = 3,
+        folder: str = "shards",
+    ) -> Path:
+        failed = dict(failures or {})
+        names = sorted([*images, *failed])
+        chunks = [names[first : first + per_shard] for first in range(0, len(names), per_shard)]
+        store = ShardStore(tmp_path / folder, Provenance("bright-spot", "0" * 64, {}, "c"))
+        with store.writing():
+            for number, chunk in enumerate(chunks):
+                rows = [
+                    HandRow(name, "a" * 64, size, size, hand, index, box, keypoints)
+                    for name in chunk
+                    for index, (hand, box, keypoints) in enumerate(images.get(name, []))
+                ]
+                sources = [Source(name, 1, "a" * 64) for name in chunk]
+                store.write(number, sources, rows, [Failure(name, failed[name]) for name in chunk if name in failed])
+            store.finish(len(chunks))
+        return store.folder
+
+    return write

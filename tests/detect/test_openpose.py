@@ -6,7 +6,8 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from s2hand.detect.openpose import HandNetwork, network_from_published, published_name, published_shapes
+from s2hand.detect.layers import published_name
+from s2hand.detect.openpose import HandNetwork, network_from_published, published_shapes
 
 TABLE = json.loads((Path(__file__).parent / "reference" / "hand_network.json").read_text())["tensors"]
 

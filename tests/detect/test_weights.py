@@ -46,7 +46,9 @@ def _refusal(path: Path) -> str:
 
 
 def test_a_missing_file_is_refused(tmp_path):
-    assert "no such weight file; expected 'slim' or the path of one" in _refusal(tmp_path / "none.pth")
+    assert "no such weight file; expected 'slim', 'openpose', 'openpose-body' or the path of one" in _refusal(
+        tmp_path / "none.pth"
+    )
 
 
 def test_a_folder_is_refused(tmp_path):
