@@ -51,39 +51,55 @@ def make_pack(params: Params, split: Split, prepared: Path, keypoints: Path, pat
 
 
 def _say_what_is_left(path: Path, shards: Path, images: int) -> None:
-    """Print how many of the split's `images` became samples, and why the others did not."""
+    """Print how many hands of the split's `images` became samples, and what was left out."""
     unreadable = len(read_failures(shards))
     with Pack(path) as pack:
-        samples = len(pack)
-    left_out = f"{unreadable} unreadable, {images - unreadable - samples} below pack.min_confidence"
-    typer.echo(f"{path}: {samples} hands; left out: {left_out}", err=True)
+        hands, used = len(pack), len({photograph(name) for name in pack.names()})
+    left_out = f"{unreadable} unreadable images, {images - unreadable - used} without a hand of pack.min_confidence"
+    typer.echo(f"{path}: {hands} hands of {used} images; left out: {left_out}", err=True)
 
 
 def _samples(records: Sequence[Record], shards: Path, split: Split, params: Params, report: Report) -> Iterator[Sample]:
-    """Yield the samples of a split, without the images that could not be read.
+    """Yield the samples of a split, without the images that could not be read; an image may hold several hands.
 
     Training leaves out hands below `pack.min_confidence` and all truth.
     """
     found = to_arrays(read_keypoints(shards))
     unreadable = read_failures(shards)
-    row_of = {image: row for row, image in enumerate(found.images)}
+    rows_of: dict[str, list[int]] = {}
+    for row, image in enumerate(found.images):
+        rows_of.setdefault(image, []).append(row)
     training = split == "training"
     kept = 0
     for done, record in enumerate(records, start=1):
         report(done, len(records))
         if record.image in unreadable:
             continue
-        row = row_of.get(record.image)
-        confidence = 0.0 if row is None else float(found.keypoints[row, :, 2].mean())
-        if not training or (confidence > 0 and confidence >= params.pack.min_confidence):
-            kept += 1
-            yield make_sample(record, found, row, params.pack.image_size, with_truth=not training)
+        rows: list[int] | list[None] = rows_of.get(record.image, [None])
+        if record.joints_cam is not None:  # a truth is of one hand
+            rows = rows[:1]
+        for row in rows:
+            confidence = 0.0 if row is None else float(found.keypoints[row, :, 2].mean())
+            if not training or (confidence > 0 and confidence >= params.pack.min_confidence):
+                kept += 1
+                yield make_sample(record, found, row, params.pack.image_size, with_truth=not training)
     if training and not kept:
         raise DataError(
             f"{shards}: expected hands with a mean confidence of at least "
             f"{params.pack.min_confidence} (pack.min_confidence), found none among {len(records)} images; "
             "look at the contact sheet of `s2hand detect run`"
         )
+
+
+def sample_name(image: str, hand_index: int) -> str:
+    """Name a hand of an image: the image's first hand is called as the image, a second one `IMAGE:1`."""
+    return image if hand_index == 0 else f"{image}:{hand_index}"
+
+
+def photograph(sample: str) -> str:
+    """Return the image that a sample's name stands for."""
+    image, _, index = sample.rpartition(":")
+    return image if index.isdecimal() and image else sample
 
 
 def make_sample(record: Record, found: KeypointArrays, row: int | None, size: int, with_truth: bool) -> Sample:
@@ -97,7 +113,7 @@ def make_sample(record: Record, found: KeypointArrays, row: int | None, size: in
     if row is not None:
         keypoints[:, :2] = cameras.to_crop(found.keypoints[row, :, :2], box, size)
         keypoints[:, 2] = found.keypoints[row, :, 2]
-    mirrored = record.hand == "left"
+    mirrored = (record.hand if row is None else found.hands[row]) == "left"
     if mirrored:
         crop = cameras.mirror_image(crop)
         K = cameras.mirror_intrinsics(K, size)
@@ -106,7 +122,7 @@ def make_sample(record: Record, found: KeypointArrays, row: int | None, size: in
         _truth(points, mirrored) if with_truth else None for points in (record.joints_cam, record.vertices_cam)
     )
     return Sample(
-        name=record.image,
+        name=sample_name(record.image, 0 if row is None else int(found.hand_index[row])),
         image=crop,
         K=K,
         keypoints=keypoints,
