@@ -4,6 +4,7 @@ import typer
 
 from s2hand.detect.commands.fit import fit
 from s2hand.detect.commands.run import run
+from s2hand.detect.commands.stats import stats
 
 app = typer.Typer(
     help="Hand keypoints with confidences from photographs.",
@@ -12,6 +13,7 @@ app = typer.Typer(
 )
 app.command()(run)
 app.command()(fit)
+app.command()(stats)
 
 
 @app.callback()

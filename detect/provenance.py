@@ -4,7 +4,10 @@ from s2hand.datasets.files import source_digest
 from s2hand.datasets.rows import Provenance
 from s2hand.detect.hands import HandFinder
 
-PASSIVE = ("cli.py", "console.py", "commands", "fit", "sheet.py", "hub.py", "cluster.py")
+PASSIVE = (
+    *("cli.py", "console.py", "commands", "fit", "hub.py", "cluster.py"),
+    *("sheet.py", "selection.py", "stats.py", "suspicious.py"),
+)
 """Parts of `detect` that no keypoint passes through: a change there makes no shard stale. What is new counts."""
 
 
