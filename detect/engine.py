@@ -11,7 +11,7 @@ shards were made before. On a GPU, one thread prepares its group while the devic
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import closing, contextmanager
+from contextlib import closing
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -19,7 +19,7 @@ from typing import TypeVar
 
 from s2hand.detect.hands import Group, HandFinder
 from s2hand.detect.prefetch import Loaded, prefetch
-from s2hand.detect.threads import compute_pool
+from s2hand.detect.threads import compute_threads
 
 GROUP_BATCHES = 4  # batches that are collected at a time, so that hands of one bucket find each other
 GROUP_BYTES = 64 << 20  # of decoded photographs
@@ -39,7 +39,7 @@ class Engine:
     def run(self, tasks: Sequence[Task], done: Callable[[int], None]) -> Generator[tuple[int, Group]]:
         """Yield each shard's number and content in order; `done` is told how many photographs are finished."""
         names = [name for _, images in tasks for name in images]
-        with closing(prefetch(self.root, names)) as stream, _running(self.threads) as pool:
+        with closing(prefetch(self.root, names)) as stream, compute_threads(self.threads) as pool:
             whole = Group()
             for number, future in drawn_ahead(self._submit(tasks, stream, pool), self.threads + 1):
                 if future is None:
@@ -82,12 +82,3 @@ def drawn_ahead(items: Iterator[T], count: int) -> Iterator[T]:
         item = waiting.popleft()
         waiting.extend(islice(items, 1))
         yield item
-
-
-@contextmanager
-def _running(threads: int) -> Iterator[ThreadPoolExecutor]:
-    pool = compute_pool(threads)
-    try:
-        yield pool
-    finally:
-        pool.shutdown(cancel_futures=True)

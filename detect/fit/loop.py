@@ -21,7 +21,7 @@ from s2hand.detect.fit.samples import Samples, load_samples
 from s2hand.detect.fit.settings import FitSettings
 from s2hand.detect.slim import SlimNet, build_slim, load_stored
 from s2hand.detect.slim_estimator import read_slim
-from s2hand.detect.threads import compute_pool
+from s2hand.detect.threads import compute_threads
 
 Progress = Callable[[str, int, int], None]
 """Called with what is being done, how much of it is done, and how much there is."""
@@ -54,7 +54,7 @@ def fit(
         for split in ("training", "evaluation")
     )
     provenance = Provenance(settings, data.name, training.labels_sha256, weights.sha256 if weights else None)
-    with compute_pool(settings.workers or len(os.sched_getaffinity(0))) as pool:
+    with compute_threads(settings.workers or len(os.sched_getaffinity(0))) as pool:
         network = build_slim(settings.seed)
         if weights is not None:
             load_stored(network, weights.tensors)

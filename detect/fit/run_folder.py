@@ -14,8 +14,9 @@ from safetensors.torch import save
 from torch import Tensor
 
 from s2hand.datasets.files import DataError, digest, replacing
+from s2hand.detect.blocks import stored_tensors
 from s2hand.detect.fit.settings import FitSettings
-from s2hand.detect.slim import NETWORK_NAME, SlimNet, stored_tensors
+from s2hand.detect.slim import NETWORK_NAME, SlimNet
 from s2hand.detect.slim_decode import Calibration
 
 Row = Mapping[str, float]
