@@ -16,13 +16,14 @@ from report import Value, median_ms, write_results
 
 from s2hand.datasets.images import decode_image
 from s2hand.detect import reference
+from s2hand.detect.blocks import stored_tensors
 from s2hand.detect.detector import find_device
 from s2hand.detect.heatmaps import make_merger
 from s2hand.detect.openpose import network_from_published, published_shapes
 from s2hand.detect.openpose_estimator import OpenPoseEstimator
 from s2hand.detect.peaks import find_peaks
 from s2hand.detect.pyramid import Level, level_images, network_input, plan_level
-from s2hand.detect.slim import build_slim, slim_from_tensors, stored_tensors
+from s2hand.detect.slim import build_slim, slim_from_tensors
 from s2hand.detect.slim_decode import Calibration
 from s2hand.detect.slim_estimator import SlimEstimator
 from s2hand.detect.variants import SCALES, THRESHOLDS

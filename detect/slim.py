@@ -16,11 +16,10 @@ to train on such CPUs. The levels:
 from collections.abc import Mapping
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
-from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from s2hand.datasets.skeleton import JOINT_COUNT
+from s2hand.detect.blocks import Residual, conv, double, fold, fold_norms, stored_tensors, unfold
 
 INPUT_SIZE = 128
 """Side of the square crop that the network sees, pixels."""
@@ -40,62 +39,22 @@ class SlimNet(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        self.stem = _conv(3 * _STEM_FOLD**2, _STEM, 3)
-        self.mid = nn.Sequential(_conv(4 * _STEM, _MID, 1), _Residual(_MID))
-        self.low = nn.Sequential(_conv(4 * _MID, _LOW, 1), _Residual(_LOW))
-        self.whole = nn.Sequential(_conv(4 * _LOW, _LOW, 1), _Residual(_LOW))
-        self.context = _Residual(_LOW)
+        self.stem = conv(3 * _STEM_FOLD**2, _STEM, 3)
+        self.mid = nn.Sequential(conv(4 * _STEM, _MID, 1), Residual(_MID))
+        self.low = nn.Sequential(conv(4 * _MID, _LOW, 1), Residual(_LOW))
+        self.whole = nn.Sequential(conv(4 * _LOW, _LOW, 1), Residual(_LOW))
+        self.context = Residual(_LOW)
         self.widen = nn.Conv2d(_LOW, _MID, 1)
-        self.merge = _Residual(_MID)
+        self.merge = Residual(_MID)
         self.head = nn.Conv2d(_MID, 4 * JOINT_COUNT, 1)
 
     def forward(self, crops: Tensor) -> Tensor:  # [B, 3, 128, 128] -> [B, 21, 32, 32]
         """Return the logits of the heatmaps."""
-        mid = self.mid(_fold(self.stem(_fold(crops, _STEM_FOLD)), 2))
-        low = self.low(_fold(mid, 2))
-        context = self.context(low + _double(self.whole(_fold(low, 2))))
-        merged = self.merge(mid + _double(self.widen(context)))
-        return _unfold(self.head(merged), 2)
-
-
-class _Residual(nn.Module):
-    """x + two 3 x 3 convolutions of it; the second one's scale starts at 0, so that a new block changes nothing."""
-
-    def __init__(self, channels: int) -> None:
-        super().__init__()
-        self.first = _conv(channels, channels, 3)
-        self.second = nn.Conv2d(channels, channels, 3, padding=1, bias=False)
-        norm = nn.BatchNorm2d(channels)
-        self.norm: nn.Module = norm
-        nn.init.zeros_(norm.weight)
-
-    def forward(self, x: Tensor) -> Tensor:
-        change: Tensor = self.norm(self.second(self.first(x)))
-        return F.relu(x + change)
-
-
-def _conv(inputs: int, outputs: int, side: int) -> nn.Sequential:
-    convolution = nn.Conv2d(inputs, outputs, side, padding=side // 2, bias=False)
-    return nn.Sequential(convolution, nn.BatchNorm2d(outputs), nn.ReLU(inplace=True))
-
-
-def _fold(x: Tensor, n: int) -> Tensor:  # [B, C, H, W] -> [B, n n C, H/n, W/n]
-    """Move squares of n x n pixels into the channels; in memory the channels are and stay last, so it is quick."""
-    batch, channels, height, width = x.shape
-    squares = x.permute(0, 2, 3, 1).reshape(batch, height // n, n, width // n, n, channels)
-    folded = squares.transpose(2, 3).reshape(batch, height // n, width // n, n * n * channels)
-    return folded.permute(0, 3, 1, 2)
-
-
-def _unfold(x: Tensor, n: int) -> Tensor:  # [B, n n C, H, W] -> [B, C, n H, n W]
-    """Undo `_fold`; the channels come first in memory, one heatmap after the other."""
-    batch, channels, height, width = x.shape
-    squares = x.permute(0, 2, 3, 1).reshape(batch, height, width, n, n, channels // (n * n))
-    return squares.permute(0, 5, 1, 3, 2, 4).reshape(batch, channels // (n * n), n * height, n * width)
-
-
-def _double(x: Tensor) -> Tensor:  # [B, C, H, W] -> [B, C, 2 H, 2 W]
-    return F.interpolate(x, scale_factor=2.0)
+        mid = self.mid(fold(self.stem(fold(crops, _STEM_FOLD)), 2))
+        low = self.low(fold(mid, 2))
+        context = self.context(low + double(self.whole(fold(low, 2))))
+        merged = self.merge(mid + double(self.widen(context)))
+        return unfold(self.head(merged), 2)
 
 
 def build_slim(seed: int) -> SlimNet:
@@ -111,11 +70,6 @@ def slim_shapes() -> dict[str, tuple[int, ...]]:
         return {name: tuple(tensor.shape) for name, tensor in stored_tensors(SlimNet()).items()}
 
 
-def stored_tensors(network: SlimNet) -> dict[str, Tensor]:
-    """Return what a weight file holds of a network: its parameters and the statistics of its normalisations."""
-    return {name: tensor for name, tensor in network.state_dict().items() if not _is_counter(name)}
-
-
 def load_stored(network: SlimNet, tensors: Mapping[str, Tensor]) -> None:
     """Set a network to the stored tensors, of any float type; they must have the shapes of `slim_shapes`."""
     network.load_state_dict({name: tensors[name].float() for name in slim_shapes()}, strict=False)
@@ -129,22 +83,5 @@ def slim_from_tensors(tensors: Mapping[str, Tensor]) -> SlimNet:
     network = build_slim(0)
     load_stored(network, tensors)
     network.eval().requires_grad_(False)
-    _fold_norms(network)
+    fold_norms(network)
     return network.to(memory_format=torch.channels_last)
-
-
-def _fold_norms(network: SlimNet) -> None:
-    """Scale each convolution as the normalisation after it would, and take that away."""
-    for module in network.modules():
-        if isinstance(module, _Residual) and isinstance(module.norm, nn.BatchNorm2d):
-            module.second = fuse_conv_bn_eval(module.second, module.norm)
-            module.norm = nn.Identity()
-        elif isinstance(module, nn.Sequential) and isinstance(module[1], nn.BatchNorm2d):
-            convolution = module[0]
-            assert isinstance(convolution, nn.Conv2d)
-            module[0], module[1] = fuse_conv_bn_eval(convolution, module[1]), nn.Identity()
-
-
-def _is_counter(name: str) -> bool:
-    # How many batches a normalisation has seen: no one reads it with a fixed momentum.
-    return name.endswith("num_batches_tracked")

@@ -20,10 +20,11 @@ from s2hand.datasets.cameras import Box
 from s2hand.datasets.records import Hand
 from s2hand.datasets.rows import HandRow, Provenance
 from s2hand.datasets.shards import Failure, ShardStore, Source
+from s2hand.detect.blocks import stored_tensors
 from s2hand.detect.detection import Detection
 from s2hand.detect.layers import published_name
 from s2hand.detect.openpose import HandNetwork
-from s2hand.detect.slim import NETWORK_NAME, build_slim, stored_tensors
+from s2hand.detect.slim import NETWORK_NAME, build_slim
 from s2hand.detect.slim_decode import Calibration
 
 REFERENCE = Path(__file__).parent / "reference"

@@ -6,8 +6,9 @@ import pytest
 import torch
 
 from s2hand.datasets.skeleton import BONE_LENGTHS, BONES
+from s2hand.detect.blocks import fold, stored_tensors, unfold
 from s2hand.detect.fit.loss import expected_places, heatmap_losses, target_heatmaps
-from s2hand.detect.slim import _fold, _unfold, build_slim, slim_from_tensors, slim_shapes, stored_tensors
+from s2hand.detect.slim import build_slim, slim_from_tensors, slim_shapes
 from s2hand.detect.slim_decode import (
     SLACK,
     STRETCH,
@@ -46,10 +47,10 @@ def test_fresh_weights_depend_on_the_seed_only():
     assert torch.equal(torch.random.get_rng_state(), state)
 
 
-def test_unfold_undoes_fold():
+def test_unfold_undoesfold():
     x = torch.randn(2, 3, 8, 12)
-    assert _fold(x, 2).shape == (2, 12, 4, 6)
-    assert torch.equal(_unfold(_fold(x, 2), 2), x)
+    assert fold(x, 2).shape == (2, 12, 4, 6)
+    assert torch.equal(unfold(fold(x, 2), 2), x)
 
 
 def test_the_network_for_inference_computes_the_same():
