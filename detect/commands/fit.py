@@ -30,10 +30,10 @@ def fit(
     """Train the slim network's weights. Killed or interrupted, the same command goes on."""
     with user_errors("run the same command again to go on from the last checkpoint"):
         from s2hand.detect.fit.loop import fit as train
-        from s2hand.detect.fit.settings import read_settings
+        from s2hand.detect.fit.settings import FitSettings, read_settings
         from s2hand.detect.fit.sources import open_source
 
-        settings = read_settings(preset)
+        settings = read_settings(preset, FitSettings)
         if workers is not None:
             settings = settings.model_copy(update={"workers": workers})
         with show_phases() as report:

@@ -3,12 +3,13 @@
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from s2hand.detect.fit.loop import FitSummary, fit
+    from s2hand.detect.fit.loop import fit
     from s2hand.detect.fit.settings import FitSettings
+    from s2hand.detect.fit.training import FitSummary
 
 __all__ = ["FitSettings", "FitSummary", "fit"]
 
-_MODULES = {"FitSettings": "settings", "FitSummary": "loop", "fit": "loop"}
+_MODULES = {"FitSettings": "settings", "FitSummary": "training", "fit": "loop"}
 
 
 def __getattr__(name: str) -> Any:

@@ -3,8 +3,7 @@
 import copy
 
 import torch
-
-from s2hand.detect.slim import SlimNet
+from torch import nn
 
 
 class Average:
@@ -13,12 +12,12 @@ class Average:
     The decay grows with the steps, min(decay, (1 + n) / (10 + n)), so that the first weights are soon forgotten.
     """
 
-    def __init__(self, network: SlimNet, decay: float) -> None:
+    def __init__(self, network: nn.Module, decay: float) -> None:
         self.network = copy.deepcopy(network).requires_grad_(False)
         self._decay = decay
 
     @torch.no_grad()
-    def update(self, network: SlimNet, step: int) -> None:
+    def update(self, network: nn.Module, step: int) -> None:
         """Take in the weights after a step; the first one is step 0."""
         weight = 1 - min(self._decay, (1 + step) / (10 + step))
         torch._foreach_lerp_(list(self.network.parameters()), list(network.parameters()), weight)

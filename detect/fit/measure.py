@@ -11,10 +11,11 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import nn
 
 from s2hand.detect.fit.engine import to_input
 from s2hand.detect.fit.samples import Samples
-from s2hand.detect.slim import INPUT_SIZE, SlimNet
+from s2hand.detect.slim import INPUT_SIZE
 from s2hand.detect.slim_decode import Calibration, decode
 
 NEAR = 0.1
@@ -38,7 +39,7 @@ def hand_sizes(points: NDArray[np.floating]) -> NDArray[np.floating]:  # [N, 21,
     return sizes
 
 
-def measure(network: SlimNet, samples: Samples, bf16: bool, pool: ThreadPoolExecutor) -> Measured:
+def measure(network: nn.Module, samples: Samples, bf16: bool, pool: ThreadPoolExecutor) -> Measured:
     """Run the network over samples, as they are, in the threads of `pool`; joints outside count like the others."""
     network.eval()
 

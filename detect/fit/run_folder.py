@@ -4,20 +4,18 @@ import csv
 import json
 import pickle
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import torch
 from safetensors.torch import save
-from torch import Tensor
+from torch import Tensor, nn
 
 from s2hand.datasets.files import DataError, digest, replacing
 from s2hand.detect.blocks import stored_tensors
-from s2hand.detect.fit.settings import FitSettings
-from s2hand.detect.slim import NETWORK_NAME, SlimNet
-from s2hand.detect.slim_decode import Calibration
+from s2hand.detect.fit.settings import RunSettings
 
 Row = Mapping[str, float]
 
@@ -26,7 +24,7 @@ Row = Mapping[str, float]
 class Provenance:
     """What weights were made of, for their metadata."""
 
-    settings: FitSettings
+    settings: RunSettings
     data: str  # name of the data set
     labels_sha256: str  # of the training labels
     start_sha256: str | None = None  # of the weight file that training started from; None: from fresh weights
@@ -39,17 +37,18 @@ class Provenance:
 
 
 class RunFolder:
-    """Reads and writes the files of one run: `checkpoint.pt`, `history.csv`, `slim.safetensors`."""
+    """Reads and writes the files of one run: `checkpoint.pt`, `history.csv`, and the weights, `NAME.safetensors`."""
 
-    def __init__(self, folder: Path, provenance: Provenance) -> None:
+    def __init__(self, folder: Path, name: str, provenance: Provenance) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self.folder = folder
+        self._name = name
         self._provenance = provenance
 
     @property
     def weights(self) -> Path:
         """Where the weights are, from the first measurement on."""
-        return self.folder / "slim.safetensors"
+        return self.folder / f"{self._name}.safetensors"
 
     @property
     def _checkpoint(self) -> Path:
@@ -79,34 +78,26 @@ class RunFolder:
             raise DataError(f"{self.folder}: holds a run with other settings or data; give another folder or delete it")
         return state
 
-    def export(self, network: SlimNet, calibration: Calibration, metrics: Row, samples: int) -> None:
-        """Write the weights as float16 with what they were made of and how well they do."""
-        save_slim(self.weights, network, calibration, self._provenance, metrics, samples)
+    def export(self, network: nn.Module, kind: str, texts: Mapping[str, str], metrics: Row, samples: int) -> None:
+        """Write the weights as float16, with what they were made of and how well they do.
 
-
-def save_slim(
-    path: Path,
-    network: SlimNet,
-    calibration: Calibration,
-    provenance: Provenance,
-    metrics: Row,
-    samples: int,
-) -> None:
-    """Write a slim weight file: float16 tensors; the metadata holds JSON values."""
-    tensors: dict[str, Tensor] = {
-        name: tensor.detach().half().contiguous() for name, tensor in stored_tensors(network).items()
-    }
-    metadata = {
-        "network": NETWORK_NAME,
-        "version": version("s2hand"),
-        "calibration": json.dumps(asdict(calibration)),
-        "settings": provenance.settings.model_dump_json(exclude={"workers"}),
-        "run_sha256": provenance.digest,
-        "data": provenance.data,
-        "labels_sha256": provenance.labels_sha256,
-        "start_sha256": provenance.start_sha256 or "none",
-        "samples_seen": str(samples),
-        "validation": json.dumps({name: round(value, 4) for name, value in metrics.items()}),
-    }
-    with replacing(path) as temporary:
-        temporary.write_bytes(save(tensors, metadata))
+        kind: the network, as `detect.weights` tells it; texts: JSON values that inference needs, by name.
+        """
+        tensors: dict[str, Tensor] = {
+            name: tensor.detach().half().contiguous() for name, tensor in stored_tensors(network).items()
+        }
+        made_of = self._provenance
+        metadata = {
+            "network": kind,
+            "version": version("s2hand"),
+            **texts,
+            "settings": made_of.settings.model_dump_json(exclude={"workers"}),
+            "run_sha256": made_of.digest,
+            "data": made_of.data,
+            "labels_sha256": made_of.labels_sha256,
+            "start_sha256": made_of.start_sha256 or "none",
+            "samples_seen": str(samples),
+            "validation": json.dumps({name: round(value, 4) for name, value in metrics.items()}),
+        }
+        with replacing(self.weights) as temporary:
+            temporary.write_bytes(save(tensors, metadata))

@@ -1,7 +1,7 @@
-"""The settings of a training run of the slim network, checked; a preset is a YAML file of these."""
+"""The settings of a training run, checked; a preset is a YAML file of these."""
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -43,15 +43,15 @@ class AugmentSettings(Strict):
     learns what a hand is gains nothing from them."""
 
 
-class FitSettings(Strict):
-    """A training run. The weights depend on these, on the data, and on the machine's arithmetic; not on `workers`."""
+class RunSettings(Strict):
+    """What every training run of ours has, whatever it trains."""
 
     seed: Annotated[int, Field(ge=0)] = 0
     samples: Annotated[int, Field(gt=0)] = 1_000_000
-    """Crops to see in all, each freshly augmented. Until the learning rate falls nothing else depends on it: a run
+    """Pictures to see in all, each freshly augmented. Until the learning rate falls nothing else depends on it: a run
     that was stopped before may be resumed with another length."""
     micro_batch: Annotated[int, Field(gt=1)] = 16
-    """Crops that one thread takes through the network at a time; also what the normalisations see."""
+    """Pictures that one thread takes through the network at a time; also what the normalisations see."""
     micro_batches: Annotated[int, Field(gt=0)] = 2
     """Micro-batches whose gradients are summed to one step."""
     learning_rate: Positive = 1.5e-3
@@ -61,10 +61,6 @@ class FitSettings(Strict):
     fall: Probability = 0.35
     """Part of the run over which the learning rate falls."""
     weight_decay: Annotated[float, Field(ge=0)] = 0.05
-    target_sigma: Positive = 1.0
-    """Width of the target around a joint, cells of the heatmap."""
-    location_weight: Annotated[float, Field(ge=0)] = 1.0
-    """Weight of the L1 error of the expected place, in units of the crop's side, beside the cross-entropy."""
     average_decay: Annotated[float, Field(gt=0, lt=1)] = 0.998
     """Decay per step of the running average of the weights; the average is what is kept."""
     bf16: bool = True
@@ -75,11 +71,10 @@ class FitSettings(Strict):
     """Held-back images to measure with, at most."""
     validate_every: Annotated[int, Field(gt=0)] = 50_000
     """Samples between measurements; a checkpoint is written with each."""
-    augment: AugmentSettings = AugmentSettings()
 
     @property
     def batch(self) -> int:
-        """Crops per step."""
+        """Pictures per step."""
         return self.micro_batch * self.micro_batches
 
     @property
@@ -93,10 +88,24 @@ class FitSettings(Strict):
         return max(1, self.samples // self.batch)
 
 
-def read_settings(path: Path | None) -> FitSettings:
+class FitSettings(RunSettings):
+    """A training run of the slim network. The weights depend on these, on the data, and on the machine's arithmetic;
+    not on `workers`."""
+
+    target_sigma: Positive = 1.0
+    """Width of the target around a joint, cells of the heatmap."""
+    location_weight: Annotated[float, Field(ge=0)] = 1.0
+    """Weight of the L1 error of the expected place, in units of the crop's side, beside the cross-entropy."""
+    augment: AugmentSettings = AugmentSettings()
+
+
+AnySettings = TypeVar("AnySettings", bound=RunSettings)
+
+
+def read_settings(path: Path | None, kind: type[AnySettings]) -> AnySettings:
     """Read a preset; without one, the defaults. Raises `DataError` that names file and key."""
     if path is None:
-        return FitSettings()
+        return kind()
     try:
         values: Any = yaml.safe_load(path.read_text(encoding="utf-8"))
     except OSError as error:
@@ -104,7 +113,7 @@ def read_settings(path: Path | None) -> FitSettings:
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise DataError(f"{path}: not valid YAML: {error}") from error
     try:
-        return FitSettings.model_validate(values or {})
+        return kind.model_validate(values or {})
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         key = ".".join(map(str, first["loc"])) or "the whole file"
