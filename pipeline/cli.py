@@ -84,6 +84,24 @@ def synthetic(
             make_dataset(settings, out, report)
 
 
+@app.command()
+def scenes(
+    out: Annotated[Path, typer.Option(help="Folder to create, for `detect fit-boxes`.")],
+    hands: Annotated[int, typer.Option(min=1, help="Cut-out hands; a tenth more for evaluation, as of all.")] = 6000,
+    people: Annotated[int, typer.Option(min=1, help="People without hands.")] = 1500,
+    backgrounds: Annotated[int, typer.Option(min=1, help="Backgrounds.")] = 3000,
+    seed: Annotated[int, typer.Option(min=0, help="Same seed, same pieces.")] = 0,
+    workers: Annotated[int, typer.Option(min=1, help="Processes that render.")] = 2,
+) -> None:
+    """Render the pieces of synthetic scenes with hands. Example: s2hand scenes --out data/boxes."""
+    with user_errors(AFTER_INTERRUPT):
+        from s2hand.pipeline.synthetic.scenes import SceneSettings, make_pieces
+
+        settings = SceneSettings(hands=hands, people=people, backgrounds=backgrounds, seed=seed, workers=workers)
+        with show_progress("pieces") as report:
+            make_pieces(settings, out, report)
+
+
 def main() -> None:
     """Run the command `s2hand`."""
     app()

@@ -33,15 +33,18 @@ _CLUTTER: tuple[tuple[Callable[[np.random.Generator, Bytes], None], float], ...]
 )
 
 
-def sample_background(rng: np.random.Generator, size: int, difficulty: float = 1.0) -> Bytes:
-    """A background [size, size, 3], uint8 RGB. Of a difficulty below a half, it is ever emptier and blurred."""
+def sample_background(rng: np.random.Generator, size: int, difficulty: float = 1.0, limbs: bool = True) -> Bytes:
+    """A background [size, size, 3], uint8 RGB. Of a difficulty below a half, it is ever emptier and blurred.
+
+    limbs: whether other people's arms, with fingers, may be in it: not where every hand counts.
+    """
     calm = max(0.0, 1 - 2 * difficulty)
     weights = np.array([weight for _, weight in _BASES])
     base = _BASES[int(rng.choice(len(_BASES), p=weights / weights.sum()))][0]
     image = np.ascontiguousarray(base(rng, size))
     busy = rng.uniform(0, 1.6) * (1 - calm)  # from an empty studio to a mess
     for draw, chance in _CLUTTER:
-        if rng.random() < chance * busy:
+        if rng.random() < chance * busy and (limbs or draw is not clutter.limbs):
             draw(rng, image)
     if rng.random() < 0.6:  # out of focus
         image = soften(image, size / 224 * max(0.3, rng.exponential(1.6)))

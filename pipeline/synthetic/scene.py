@@ -86,6 +86,27 @@ def photograph(settings: SyntheticSettings, split: str, index: int) -> Photograp
     return Photograph(tuple(images), mask, placed.view.K, placed.joints, placed.vertices, placed.pose, placed.shape)
 
 
+@dataclass(frozen=True)
+class CutOut:
+    """A hand with its arm and what it holds, before nothing: to be put into other pictures.
+
+    front: what was rendered; mask [S, S] bool: pixels where the hand's skin is seen; joints_px [21, 2].
+    """
+
+    front: Foreground
+    mask: NDArray[np.bool_]
+    joints_px: Doubles
+
+
+def cut_out(settings: SyntheticSettings, split: str, index: int) -> CutOut:
+    """Hand number `index` of a split as `photograph` would show it, without background and camera."""
+    streams = np.random.SeedSequence([settings.seed, _SPLITS[split], index]).spawn(3)
+    placing, dressing, lighting = (np.random.default_rng(s) for s in streams)
+    placed = _place_hand(placing, settings)
+    front, mask = _render(dressing, lighting, placed, sample_skin(dressing), settings)
+    return CutOut(front, mask, np.asarray(project(placed.joints, placed.view.K)))
+
+
 def _place_hand(rng: np.random.Generator, settings: SyntheticSettings) -> _Placed:
     """Gesture, shape and view."""
     hand = open_hand()

@@ -68,10 +68,7 @@ def make_dataset(settings: SyntheticSettings, out: Path, progress: Progress | No
     only, not on the number of workers. An older synthetic data set at `out` is replaced; raises ValueError if anything
     else is there.
     """
-    out = Path(out)
-    _check_replaceable(out)
-    out.parent.mkdir(parents=True, exist_ok=True)
-    with _replacing_folder(out) as root:
+    with replacing_folder(Path(out), _MARK) as root:
         tasks = [("training", i) for i in range(settings.train)]
         tasks += [("evaluation", i) for i in range(settings.evaluation)]
         for folder in ("training/rgb", "training/mask", "evaluation/rgb"):
@@ -88,20 +85,25 @@ def make_dataset(settings: SyntheticSettings, out: Path, progress: Progress | No
     return Summary(out, settings.train, settings.train * settings.versions, settings.evaluation)
 
 
-def _check_replaceable(out: Path) -> None:
-    """Refuse to replace what this module has not written."""
-    if out.is_dir() and ((out / _MARK).is_file() or not any(out.iterdir())):
+def _check_replaceable(out: Path, mark: str) -> None:
+    """Refuse to replace what this package has not written."""
+    if out.is_dir() and ((out / mark).is_file() or not any(out.iterdir())):
         return
     if out.exists() or out.is_symlink():
         raise ValueError(
-            f"{out}: expected no such folder, an empty one or an older synthetic data set (with a {_MARK}), "
+            f"{out}: expected no such folder, an empty one or an older synthetic data set (with a {mark}), "
             "found something else; give another folder"
         )
 
 
 @contextmanager
-def _replacing_folder(out: Path) -> Iterator[Path]:
-    """A new folder beside `out` that takes its place when the block ends well, and is removed when it does not."""
+def replacing_folder(out: Path, mark: str) -> Iterator[Path]:
+    """A new folder beside `out` that takes its place when the block ends well, and is removed when it does not.
+
+    What is at `out` is replaced if it is empty or holds the file `mark`; otherwise ValueError.
+    """
+    _check_replaceable(out, mark)
+    out.parent.mkdir(parents=True, exist_ok=True)
     temporary = out.with_name(f".{out.name}.{secrets.token_hex(4)}.partial")
     temporary.mkdir()
     try:
