@@ -3,7 +3,7 @@
 The process that was asked for the run plans and finishes it; workers only ever write whole shards, which are the same
 files whoever writes them. So a worker that dies loses nothing: the scheduler gives its task to another, and what was
 written twice was written alike. Workers must see the photographs and the output folder under the same paths, and run
-the same code; both are checked before anything starts.
+the same code; both are checked before anything starts. A worker computes on as many shards at once as it has threads.
 """
 
 import logging
@@ -14,16 +14,19 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 from itertools import islice
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
 from s2hand.datasets.files import PARTIAL_SUFFIX, DataError
 from s2hand.datasets.rows import Provenance
 from s2hand.detect.engine import Task
-from s2hand.detect.job import Counter, Job, Tools, open_job
+from s2hand.detect.job import Counter, Job, Tools, cores, open_job
 
-AHEAD = 2  # tasks per worker that wait there, so that none is idle between two
+AHEAD = 2  # tasks per thread of a worker, so that none is idle between two
 RETRIES = 2  # of a task that raised: a file system may fail for a moment
 CONNECT_SECONDS = 30
+
+_OPENING = Lock()
 
 
 @dataclass(frozen=True)
@@ -43,8 +46,7 @@ class Cluster:
 
         waiting = iter(tasks)
         running = as_completed()
-        for task in islice(waiting, AHEAD * max(1, len(self._workers()))):
-            running.add(self._submit(task))
+        self._fill(running, waiting)
         for future in running:
             try:
                 images, resumed = future.result()
@@ -55,18 +57,15 @@ class Cluster:
                     "fewer workers per machine"
                 ) from error
             counter.add(images, resumed)
-            for task in islice(waiting, 1):
-                running.add(self._submit(task))
+            self._fill(running, waiting)
 
-    def _submit(self, task: Task) -> Any:
-        number, names = task
-        return self.client.submit(
-            make_shard, self.job, number, names, self.provenance, key=f"shard-{secrets.token_hex(4)}-{number}",
-            retries=RETRIES,
-        )  # fmt: skip
-
-    def _workers(self) -> Any:
-        return self.client.scheduler_info(n_workers=-1)["workers"]
+    def _fill(self, running: Any, waiting: Iterator[Task]) -> None:
+        """Hand out as many tasks as the workers can use, who may become more or fewer."""
+        most = AHEAD * max(1, sum(self.client.nthreads().values()))
+        for number, names in islice(waiting, max(0, most - running.count())):
+            key = f"shard-{secrets.token_hex(4)}-{number}"
+            arguments = (self.job, number, names, self.provenance)
+            running.add(self.client.submit(make_shard, *arguments, key=key, retries=RETRIES))
 
 
 @contextmanager
@@ -99,13 +98,10 @@ def _client(job: Job) -> Iterator[Any]:
                 client.wait_for_workers(1, timeout=CONNECT_SECONDS)
                 yield client
             return
-        with (
-            LocalCluster(
-                n_workers=workers, threads_per_worker=1, dashboard_address=None, memory_limit=0,
-                silence_logs=logging.CRITICAL,
-            ) as cluster,
-            Client(cluster) as client,
-        ):  # fmt: skip
+        threads = max(1, cores() // workers)
+        silent = {"dashboard_address": None, "silence_logs": logging.CRITICAL}
+        local = LocalCluster(n_workers=workers, threads_per_worker=threads, memory_limit=0, **silent)
+        with local, Client(local) as client:
             yield client
 
 
@@ -166,8 +162,13 @@ def make_shard(job: Job, number: int, names: Sequence[str], expected: Provenance
     return len(names), False
 
 
-@lru_cache(maxsize=1)
 def _tools(job: Job, worker: str | int) -> Tools:
+    with _OPENING:  # a cache alone would let threads that come at once load the network each
+        return _open(job, worker)
+
+
+@lru_cache(maxsize=1)
+def _open(job: Job, worker: str | int) -> Tools:
     device = _device(job.settings.device, worker)
     return open_job(replace(job, settings=job.settings.model_copy(update={"device": device})))
 

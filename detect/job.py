@@ -1,5 +1,6 @@
 """One detection run as any process sees it: what to detect, and the tools for it, made once per process."""
 
+import os
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -28,7 +29,7 @@ class Job:
     images: Path
     out: Path
     settings: DetectSettings
-    threads: int  # that compute at once in one process
+    threads: int = 1  # that compute at once on one shard
 
 
 class Counter:
@@ -113,3 +114,8 @@ def make_localizer(settings: DetectSettings) -> Localizer:
 
         return SlimLocalizer.load(device=find_device(settings.device))
     return WholeImage(settings.hand)
+
+
+def cores() -> int:
+    """Return how many processor cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

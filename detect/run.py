@@ -6,11 +6,10 @@ that a run that was killed goes on where it was, one with more images detects on
 starts anew.
 """
 
-import os
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol
 
@@ -23,7 +22,7 @@ from s2hand.datasets.plan import plan_shards
 from s2hand.datasets.rows import Provenance
 from s2hand.datasets.shards import ShardStore
 from s2hand.detect.engine import Task
-from s2hand.detect.job import Counter, Job, Progress, open_job
+from s2hand.detect.job import Counter, Job, Progress, cores, open_job
 from s2hand.detect.settings import DetectSettings
 
 
@@ -62,7 +61,7 @@ def run_detection(
     """
     started = time.monotonic()
     chosen = sorted(set(names)) if names is not None else list_images(images)
-    job = Job(Path(images).absolute(), Path(out).absolute(), settings, _threads(settings))
+    job = Job(Path(images).absolute(), Path(out).absolute(), settings)
     counter = Counter(progress or (lambda done, total: None), len(chosen))
     with _crew(job) as crew:
         store = ShardStore(job.out, crew.provenance)
@@ -94,18 +93,12 @@ class Crew(Protocol):
 @contextmanager
 def _crew(job: Job) -> Iterator[Crew]:
     if job.settings.workers == 1 and job.settings.scheduler is None:
-        yield open_job(job)
+        yield open_job(replace(job, threads=cores()))
         return
     from s2hand.detect.cluster import open_cluster
 
     with open_cluster(job) as cluster:
         yield cluster
-
-
-def _threads(settings: DetectSettings) -> int:
-    """Return how many threads compute at once in each process."""
-    cores = len(os.sched_getaffinity(0))
-    return max(1, cores // settings.workers)
 
 
 def mean_confidence(folder: Path, manifest: Manifest) -> float:

@@ -105,7 +105,7 @@ class _Worker:
 
 def test_a_worker_without_the_files_says_so(tmp_path, settings):
     out = tmp_path / "out"
-    job = Job(tmp_path / "images", out, settings, 1)
+    job = Job(tmp_path / "images", out, settings)
     assert "images: not there; workers must see" in cluster.describe(job, out / "token", _Worker)
     (tmp_path / "images").mkdir()
     assert "out: not the same folder here" in cluster.describe(job, out / "token", _Worker)
