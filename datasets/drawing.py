@@ -32,12 +32,13 @@ def joint_color(joint: int) -> Color:
     return FINGER_COLORS[names[0]] if names else WRIST_COLOR
 
 
-def draw_hand(image: Image, keypoints: NDArray[np.float32]) -> None:
+def draw_hand(image: Image, keypoints: NDArray[np.float32], unit: float | None = None) -> None:
     """Draw keypoints [21, 3] (x, y in pixels, confidence) into an image; joints that are NaN are left out.
 
-    Line width and dot size follow the image's size; opacity and dot size follow the confidence.
+    Bones are 2 units wide, in pixels; by default a unit follows the image's size. Opacity and dot size follow the
+    confidence.
     """
-    unit = max(1.0, max(image.shape[:2]) / 256)
+    unit = max(1.0, max(image.shape[:2]) / 256) if unit is None else unit
     sure = keypoints[:, 2]
     for parent, child in _bones_to_draw(keypoints):
         ends = keypoints[[parent, child], :2]
@@ -78,10 +79,18 @@ def _stroke(
 
 def write_text(image: Image, text: str, x: int, y: int, color: Color, size: float) -> int:
     """Write a line (ASCII; the font has nothing else) with its base at y; return where it ends."""
-    plain = text.encode("ascii", "replace").decode()
-    cv2.putText(image, plain, (x, y), cv2.FONT_HERSHEY_SIMPLEX, size, color, 1, cv2.LINE_AA)
-    (width, _), _ = cv2.getTextSize(plain, cv2.FONT_HERSHEY_SIMPLEX, size, 1)
-    return x + int(width)
+    cv2.putText(image, _plain(text), (x, y), cv2.FONT_HERSHEY_SIMPLEX, size, color, 1, cv2.LINE_AA)
+    return x + text_width(text, size)
+
+
+def text_width(text: str, size: float) -> int:
+    """Return how many pixels wide a line of text is."""
+    (width, _), _ = cv2.getTextSize(_plain(text), cv2.FONT_HERSHEY_SIMPLEX, size, 1)
+    return int(width)
+
+
+def _plain(text: str) -> str:
+    return text.encode("ascii", "replace").decode()
 
 
 def write_png(path: Path, image: Image) -> None:

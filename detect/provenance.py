@@ -6,7 +6,7 @@ from s2hand.detect.hands import HandFinder
 
 PASSIVE = (
     *("cli.py", "console.py", "commands", "fit", "hub.py", "cluster.py"),
-    *("sheet.py", "selection.py", "stats.py", "suspicious.py"),
+    *("sheet.py", "selection.py", "stats.py", "suspicious.py", "tiles.py"),
 )
 """Parts of `detect` that no keypoint passes through: a change there makes no shard stale. What is new counts."""
 

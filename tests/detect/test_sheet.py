@@ -4,16 +4,19 @@ import cv2
 import numpy as np
 import pytest
 
-from s2hand.datasets.drawing import FINGER_COLORS, draw_hand, joint_color
-from s2hand.detect import DetectSettings, HandDetector, run_detection
-from s2hand.detect import run as run_module
+from s2hand.datasets.cameras import Box
+from s2hand.datasets.drawing import FINGER_COLORS, draw_hand, joint_color, text_width
+from s2hand.detect import DetectSettings, HandDetector, run_detection, tiles
 from s2hand.detect import sheet as module
-from s2hand.detect.sheet import TILE, spread, write_sheets
+from s2hand.detect.selection import Selection, Shown, ShownHand
+from s2hand.detect.sheet import draw_page, write_sheets
+from s2hand.detect.suspicious import RULES
+from s2hand.detect.tiles import HAND_COLORS, TILE, draw_crop, draw_photograph, shorten
 
 
 @pytest.fixture
 def shards(photographs, tmp_path, monkeypatch, bright_spot):
-    monkeypatch.setattr(run_module.HandDetector, "load", lambda *_, **__: HandDetector(bright_spot()))
+    monkeypatch.setattr(HandDetector, "load", lambda *_, **__: HandDetector(bright_spot()))
     run_detection(photographs, tmp_path / "shards", DetectSettings(shard_size=4))
     return tmp_path / "shards"
 
@@ -87,9 +90,117 @@ def test_a_photograph_that_is_gone_leaves_a_grey_tile(photographs, shards, tmp_p
     assert (page[module.HEADER + 50, module.GAP + 50] == 90).all()
 
 
-def test_large_runs_are_sampled_evenly():
-    assert spread(3, 5) == [0, 1, 2]
-    assert spread(1001, 5) == [0, 250, 500, 750, 1000]
+def test_no_photograph_at_all_is_another_folder(photographs, shards, tmp_path):
+    with pytest.raises(ValueError, match=r"elsewhere: no such folder; expected the one that the run's photographs"):
+        write_sheets(tmp_path / "elsewhere", shards, tmp_path / "s.png")
+    with pytest.raises(ValueError, match=r"none of 10 photographs of the run can be read there, such as 00\.png"):
+        write_sheets(shards, shards, tmp_path / "s.png")
+    assert not (tmp_path / "s.png").exists()
+
+
+def _shown(box, keypoints, hand="right", name="grey.png", **more):
+    return Shown(name, (ShownHand(hand, box, keypoints, **{"reasons": (), **more}),))
+
+
+@pytest.fixture
+def grey(tmp_path, write_image):
+    """A folder with a grey photograph of 512 x 256 pixels, the right half of it lighter."""
+    image = np.full((256, 512, 3), 60, np.uint8)
+    image[:, 256:] = 200
+    write_image(tmp_path / "grey.png", image)
+    return tmp_path
+
+
+_NO_HAND = np.full((21, 3), [np.nan, np.nan, 0], np.float32)
+
+
+@pytest.mark.parametrize("hand", ["right", "left"])
+def test_boxes_are_in_the_colour_of_their_hand(grey, hand):
+    tile = draw_photograph(grey, _shown(Box(100, 40, 200, 100), _NO_HAND, hand))
+    assert tile.shape == (TILE // 2, TILE, 3)
+    changed = np.argwhere((tile != 60).any(-1) & (tile != 200).any(-1))
+    assert np.abs(changed.min(0) - (20, 50)).max() <= 1  # half as large as the photograph
+    assert np.abs(changed.max(0) - (70, 150)).max() <= 1
+    np.testing.assert_allclose(tile[20, 70].astype(int), HAND_COLORS[hand], atol=40)
+
+
+def test_the_box_of_a_whole_image_is_not_drawn(grey):
+    tile = draw_photograph(grey, _shown(Box(0, -128, 512, 512), _NO_HAND))
+    assert set(np.unique(tile)) <= set(range(60, 201))
+    assert (tile[:, :120] == 60).all()
+
+
+def test_a_crop_is_the_box_and_its_joints(grey):
+    keypoints = np.tile(np.float32([np.nan, np.nan, 0]), (21, 1))
+    keypoints[0] = (300, 100, 1)  # the wrist: white
+    tile = draw_crop(grey, _shown(Box(206, 50, 100, 100), keypoints))
+    assert tile.shape == (TILE, TILE, 3)
+    x, y = int(94 * TILE / 100), int(50 * TILE / 100)
+    assert (tile[y, x] == 255).all()
+    assert (tile[10, :100] == 60).all()  # left of the edge, which is in the middle
+    assert (tile[10, 160:] == 200).all()
+
+
+def test_a_crop_beyond_the_image_is_grey(grey):
+    tile = draw_crop(grey, _shown(Box(-50, -50, 100, 100), _NO_HAND))
+    assert (tile[:100, :100] == 128).all()
+    assert (tile[160:, 160:] == 60).all()
+    assert (draw_crop(grey, _shown(Box(0, 0, 9, 9), _NO_HAND, name="gone.png")) == 90).all()
+
+
+def test_small_hands_get_thin_lines(grey):
+    large = _hand(1.0)
+    small = large * np.float32([0.1, 0.1, 1])
+    inked = [
+        (draw_photograph(grey, _shown(Box(0, -128, 512, 512), hand))[:, :120] != 60).any(-1).sum()
+        for hand in (large, small)
+    ]
+    assert inked[1] < inked[0] / 10
+
+
+def test_captions_say_name_hands_and_confidences(grey, monkeypatch):
+    written = []
+    monkeypatch.setattr(tiles, "write_text", lambda sheet, text, x, *_: written.append(text) or x)
+    hands = tuple(
+        ShownHand(hand, Box(0, 0, 9, 9), _hand(confidence), ())
+        for hand, confidence in (("left", 0.5), ("right", 0.25), ("right", 1), ("left", 1), ("left", 1))
+    )
+    draw_page(grey, [Shown("grey.png", hands[:1]), Shown("grey.png", hands)], "title")
+    assert written == ["grey.png", " left 0.50", "grey.png", " L 0.50", " R 0.25", " R 1.00", " +2"]
+
+
+def test_reasons_have_a_line_of_their_own(grey, monkeypatch):
+    written = []
+    monkeypatch.setattr(tiles, "write_text", lambda sheet, text, x, *_: written.append(text) or x)
+    reasons = ("low confidence", "loose box")
+    shown = _shown(Box(0, 0, 9, 9), _hand(1.0), reasons=reasons)
+    without, with_reasons = (draw_page(grey, [shown], "title", reasons=told) for told in (False, True))
+    assert with_reasons.shape[0] > without.shape[0]
+    assert written[-1] == "low confidence, loose box"
+    many = _shown(Box(0, 0, 9, 9), _hand(1.0), reasons=tuple(RULES))
+    draw_page(grey, [many], "title", reasons=True)
+    assert written[-1].startswith("low confidence, in a corner")
+    assert written[-1].endswith("~")
+
+
+def test_long_names_lose_their_start():
+    assert shorten("a.jpg", 100) == "a.jpg"
+    short = shorten("a/very/long/name/of/a/photograph/clip.mp4#000123", 100)
+    assert short.startswith("~")
+    assert short.endswith("#000123")
+    assert 60 < text_width(short, tiles.TEXT) <= 100
+
+
+def test_hands_of_a_photograph_apart(write_run, natural_hands, grey, monkeypatch):
+    box = Box(0, 0, 128, 128)
+    shards = write_run({"grey.png": [("right", box, natural_hands[0]), ("left", box, natural_hands[1])]})
+    titles = []
+    monkeypatch.setattr(module, "_draw_header", lambda sheet, title: titles.append(title))
+    seen = []
+    write_sheets(grey, shards, grey / "s.png", lambda done, total: seen.append((done, total)), crops=True)
+    write_sheets(grey, shards, grey / "s.png", selection=Selection(hand="left"))
+    assert titles == ["2 of 2 hands, page 1 of 1", "1 of 1 images, page 1 of 1"]
+    assert seen == [(1, 2), (2, 2)]
 
 
 def test_other_formats_and_unfinished_runs_are_refused(photographs, shards, tmp_path):
