@@ -1,0 +1,274 @@
+"""Labels of other programs in: round trips of ours, files as others write them, and files that are wrong."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from s2hand.datasets.exports import export_keypoints
+from s2hand.datasets.files import DataError, sha256_file, write_json
+from s2hand.datasets.imports.run import import_labels
+from s2hand.datasets.keypoints import read_failures, read_keypoints, to_arrays
+from s2hand.datasets.manifest import read_manifest
+
+OUTPUTS = {"coco": "l.json", "coco-wholebody": "l.json", "openpose-json": "labels", "s2hand-json": "l.json"}
+JOINTS = [[float(joint), 2.0 * joint] for joint in range(21)]
+
+
+def hands_in(shards: Path) -> dict[tuple[str, str], list[Any]]:
+    arrays = to_arrays(read_keypoints(shards))
+    found: dict[tuple[str, str], list[Any]] = {}
+    for row, key in enumerate(zip(arrays.images, arrays.hands, strict=True)):
+        found.setdefault(key, []).append((arrays.keypoints[row], arrays.boxes[row], arrays.sizes[row].tolist()))
+    return found
+
+
+@pytest.mark.parametrize("name", OUTPUTS)
+def test_a_round_trip_is_exact(collection, tmp_path, name):
+    labels, out = tmp_path / OUTPUTS[name], tmp_path / "out"
+    export_keypoints(collection.shards, labels, name)
+    manifest = import_labels(labels, collection.images, out, name, shard_size=2)
+    assert (manifest.images, manifest.rows, manifest.failures, len(manifest.shards)) == (3, 6, 0, 2)
+    before, after = hands_in(collection.shards), hands_in(out)
+    if name == "s2hand-json":  # does not say which hand
+        before = {(image, "right"): [] for image, _ in before}
+        for (image, _), hands in hands_in(collection.shards).items():
+            before[image, "right"] += hands
+    assert before.keys() == after.keys()
+    for key, hands in before.items():
+        assert len(hands) == len(after[key])
+        for (keypoints, box, size), (keypoints_after, box_after, size_after) in zip(hands, after[key], strict=True):
+            np.testing.assert_array_equal(keypoints_after, keypoints)
+            assert size_after == size
+            if name.startswith("coco"):
+                np.testing.assert_array_equal(box_after, box)
+    table = read_keypoints(out)
+    assert table["sha256"][0].as_py() == sha256_file(collection.images / table["image"][0].as_py())
+    assert to_arrays(table).hand_index.tolist() == [0, 1, 0, 0, 1, 2]
+
+
+def test_the_boxes_of_formats_without_any(collection, tmp_path):
+    export_keypoints(collection.shards, tmp_path / "labels", "openpose-json")
+    import_labels(tmp_path / "labels", collection.images, tmp_path / "a", "openpose-json")
+    for ((keypoints, box, _),) in [hands for hands in hands_in(tmp_path / "a").values() if len(hands) == 1]:
+        low, high = np.nanmin(keypoints[:, :2], 0), np.nanmax(keypoints[:, :2], 0)
+        assert box[2] == box[3] == pytest.approx(1.4 * (high - low).max(), rel=1e-5)
+        np.testing.assert_allclose(box[:2] + box[2:] / 2, (low + high) / 2, rtol=1e-4)
+    export_keypoints(collection.shards, tmp_path / "l.json", "s2hand-json")
+    import_labels(tmp_path / "l.json", collection.images, tmp_path / "b", "s2hand-json", "left")
+    arrays = to_arrays(read_keypoints(tmp_path / "b"))
+    assert set(arrays.hands) == {"left"}
+    assert arrays.boxes.tolist() == [[0, -5, 40, 40]] * 6
+
+
+def test_where_imported_labels_come_from(collection, tmp_path):
+    export_keypoints(collection.shards, tmp_path / "l.json", "coco")
+    import_labels(tmp_path / "l.json", collection.images, tmp_path / "out", "coco", "left")
+    provenance = read_manifest(tmp_path / "out").provenance
+    assert provenance.detector == "imported"
+    assert provenance.weights_sha256 == sha256_file(tmp_path / "l.json")
+    assert provenance.parameters == {"format": "coco", "hand": "left", "labels": "l.json"}
+
+
+def test_a_changed_label_of_a_folder_is_another_provenance(collection, tmp_path):
+    labels = tmp_path / "labels"
+    export_keypoints(collection.shards, labels, "openpose-json")
+    first = import_labels(labels, collection.images, tmp_path / "out", "openpose-json").provenance
+    same = import_labels(labels, collection.images, tmp_path / "again", "openpose-json").provenance
+    assert same == first
+    write_json(labels / "a_keypoints.json", {"people": []})
+    manifest = import_labels(labels, collection.images, tmp_path / "out", "openpose-json")
+    assert manifest.provenance.weights_sha256 != first.weights_sha256
+    assert (manifest.images, manifest.rows) == (3, 4)
+
+
+def coco_file(path: Path, images: list[str], annotations: list[dict], **category: object) -> Path:
+    value = {
+        "images": [{"id": number, "file_name": name} for number, name in enumerate(images)],
+        "annotations": [{"id": 7 + number, "image_id": 0, **one} for number, one in enumerate(annotations)],
+        "categories": [{"id": 1, "name": "hand", **category}],
+    }
+    write_json(path, value)
+    return path
+
+
+def labelled(visible: float, **others: object) -> dict[str, object]:
+    return {"category_id": 1, "keypoints": [n for x, y in JOINTS for n in (x, y, visible)], **others}
+
+
+def test_coco_of_other_programs(collection, tmp_path):
+    """No scores, whole numbers, a tight box, a category's name that says which hand; boxes without keypoints."""
+    missing = labelled(1)
+    missing["keypoints"][:3] = [0, 0, 0]
+    annotations = [labelled(2, bbox=[10, 5, 20, 10]), missing, {"category_id": 1, "bbox": [0, 0, 5, 5]}]
+    coco_file(tmp_path / "l.json", ["a.png", "z.png"], annotations, name="left_hand")
+    manifest = import_labels(tmp_path / "l.json", collection.images, tmp_path / "out", "coco")
+    assert (manifest.images, manifest.rows) == (2, 2)
+    arrays = to_arrays(read_keypoints(tmp_path / "out"))
+    assert arrays.hands == ["left", "left"]
+    np.testing.assert_array_equal(arrays.keypoints[0, :, :2], np.add(JOINTS, 0.5))
+    assert arrays.keypoints[0, :, 2].tolist() == [1] * 21
+    assert arrays.keypoints[1, 1, 2] == 1
+    assert np.isnan(arrays.keypoints[1, 0, :2]).all()
+    assert arrays.keypoints[1, 0, 2] == 0
+    assert arrays.boxes.tolist() == [[10, 0, 20, 20], [0, -5, 40, 40]]
+
+
+def test_the_attributes_that_say_which_hand(collection, tmp_path):
+    annotations = [labelled(2), labelled(2, hand="left"), labelled(2, attributes={"hand": "left"})]
+    coco_file(tmp_path / "l.json", ["a.png"], annotations)
+    import_labels(tmp_path / "l.json", collection.images, tmp_path / "out", "coco")
+    assert to_arrays(read_keypoints(tmp_path / "out")).hands == ["right", "left", "left"]
+
+
+def test_openpose_json_as_openpose_writes_it(collection, tmp_path):
+    """Heatmaps overshoot 1; a hand that was not found is zeros; hands that were switched off are empty."""
+    hand = [n for x, y in JOINTS for n in (x, y, 1.03)]
+    people = [
+        {"person_id": [-1], "hand_left_keypoints_2d": hand, "hand_right_keypoints_2d": [0] * 63},
+        {"person_id": [-1], "hand_left_keypoints_2d": [], "hand_right_keypoints_2d": []},
+    ]
+    write_json(tmp_path / "a_keypoints.json", {"version": 1.3, "people": people})
+    manifest = import_labels(tmp_path / "a_keypoints.json", collection.images, tmp_path / "out", "openpose-json")
+    assert (manifest.images, manifest.rows) == (1, 1)
+    arrays = to_arrays(read_keypoints(tmp_path / "out"))
+    assert (arrays.images, arrays.hands) == (["a.png"], ["left"])
+    assert set(arrays.keypoints[0, :, 2].tolist()) == {1}
+    assert arrays.keypoints[0, 2].tolist() == [2.5, 4.5, 1]
+
+
+def test_a_list_of_the_authors(collection, tmp_path, write_image):
+    """Whole peaks, confidences one deep or flat, a joint that was not found, FreiHAND's numbers for names."""
+    write_image(collection.images / "00000003.jpg")
+    peaks = [[round(x), round(y)] for x, y in JOINTS]
+    values = [[0.0], *[[0.5]] * 20]
+    write_json(tmp_path / "l.json", [[peaks] * 2, [values, [0.5] * 21], [["a.png"], [3]]])
+    import_labels(tmp_path / "l.json", collection.images, tmp_path / "out", "s2hand-json")
+    arrays = to_arrays(read_keypoints(tmp_path / "out"))
+    assert arrays.images == ["00000003.jpg", "a.png"]
+    assert arrays.keypoints[0, 0].tolist() == [0.5, 0.5, 0.5]
+    assert np.isnan(arrays.keypoints[1, 0, :2]).all()
+
+
+def test_images_that_are_missing_or_broken_are_failures(collection, tmp_path):
+    coco_file(tmp_path / "l.json", ["a.png", "broken.png", "gone.png"], [labelled(2)])
+    manifest = import_labels(tmp_path / "l.json", collection.images, tmp_path / "out", "coco")
+    assert (manifest.images, manifest.rows, manifest.failures) == (3, 1, 2)
+    reasons = {"broken.png": "the file is empty", "gone.png": "can't be read: No such file or directory"}
+    assert read_failures(tmp_path / "out") == reasons
+
+
+def test_an_import_that_is_killed_is_not_a_run(collection, tmp_path, monkeypatch):
+    coco_file(tmp_path / "l.json", ["a.png", "z.png"], [labelled(2)])
+
+    def stop(done: int, total: int) -> None:
+        if done:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        import_labels(tmp_path / "l.json", collection.images, tmp_path / "out", "coco", shard_size=1, progress=stop)
+    with pytest.raises(DataError, match="not complete"):
+        read_keypoints(tmp_path / "out")
+    import_labels(tmp_path / "l.json", collection.images, tmp_path / "out", "coco", shard_size=1)
+    assert read_keypoints(tmp_path / "out").num_rows == 1
+
+
+def test_what_a_detector_found_is_not_replaced(collection, tmp_path):
+    coco_file(tmp_path / "l.json", ["a.png"], [labelled(2)])
+    with pytest.raises(DataError, match="shards: holds the keypoints of the detector 'slim'"):
+        import_labels(tmp_path / "l.json", collection.images, collection.shards, "coco")
+    assert read_keypoints(collection.shards).num_rows == 6
+
+
+@pytest.mark.parametrize(
+    ("annotations", "category", "message"),
+    [
+        ([labelled(2, hand="both")], {}, "annotation 7: hand: expected right or left, found 'both'"),
+        ([labelled(2, image_id=99)], {}, "annotation 7: image_id 99 is not among the images"),
+        ([labelled(2, image_id=[])], {}, r"annotation 7: image_id \[\] is not among the images"),
+        ([{"keypoints": [1, 2, 3]}], {}, "annotation 7: keypoints: expected 63 numbers, found 3"),
+        ([labelled(2), labelled(-1)], {}, "annotation 8: keypoints: expected confidences from 0 to 1, found -1.0"),
+        ([labelled(2, scores=[80] * 21)], {}, "annotation 7: keypoints: expected confidences from 0 to 1, found 80.0"),
+        ([labelled(2, bbox=[1, 2, -3, 4])], {}, r"annotation 7: bbox: expected finite x, y and w, h above 0"),
+        ([labelled(0)], {}, "expected hands of 21 keypoints, found none"),
+        ([], {}, "expected hands of 21 keypoints, found none"),
+        ([labelled(2)], {"keypoints": ["thumb_tip", *["x"] * 20]}, "the wrist first, found 'thumb_tip'"),
+    ],
+)
+def test_wrong_coco_is_one_line(collection, tmp_path, annotations, category, message):
+    coco_file(tmp_path / "l.json", ["a.png"], annotations, **category)
+    with pytest.raises(DataError, match=rf"l\.json: .*{message}") as refused:
+        import_labels(tmp_path / "l.json", collection.images, tmp_path / "out", "coco")
+    assert "\n" not in str(refused.value)
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "message"),
+    [
+        ("coco", "{", "not valid JSON"),
+        ("coco", "[]", "not a COCO file: expected the lists images, annotations and categories"),
+        (
+            "coco",
+            '{"images": [{"id": 1}], "annotations": [], "categories": []}',
+            "an image or category lacks 'file_name'",
+        ),
+        ("coco-wholebody", '{"images": [], "annotations": [], "categories": []}', "found no hand in them"),
+        ("s2hand-json", "[[], []]", r"expected a list of three lists, \[xy, confidence, names\]"),
+        ("s2hand-json", "[[1], [], []]", r"expected as many xy as confidences and names, found \[1, 0, 0\]"),
+        ("s2hand-json", '[[[[1, 2]]], [[1]], ["a.png"]]', r"item 0: expected x, y and a confidence of 21 joints"),
+        ("s2hand-json", f"[[{JOINTS}], [{[1] * 21}], [null]]", "item 0: expected an image's name, found None"),
+        ("openpose-json", "{}", "expected a file .*_keypoints.json"),
+    ],
+)
+def test_wrong_labels_are_one_line(collection, tmp_path, name, text, message):
+    (tmp_path / "l.json").write_text(text)
+    with pytest.raises(DataError, match=rf"l\.json: .*{message}"):
+        import_labels(tmp_path / "l.json", collection.images, tmp_path / "out", name)
+
+
+@pytest.mark.parametrize(
+    ("people", "message"),
+    [
+        (None, "not a file of OpenPose's"),
+        ([3], "not a file of OpenPose's"),
+        ([{"hand_left_keypoints_2d": [1, 2]}], "person 0: hand_left_keypoints_2d: expected 63 numbers"),
+        ([{}, {"hand_right_keypoints_2d": ["x"] * 63}], "person 1: hand_right_keypoints_2d: expected 63 numbers"),
+    ],
+)
+def test_wrong_openpose_json(collection, tmp_path, people, message):
+    write_json(tmp_path / "a_keypoints.json", {"people": people})
+    with pytest.raises(DataError, match=rf"a_keypoints\.json: {message}"):
+        import_labels(tmp_path / "a_keypoints.json", collection.images, tmp_path / "out", "openpose-json")
+
+
+def test_a_label_of_two_images(collection, tmp_path, write_image):
+    write_image(collection.images / "a.jpg")
+    write_json(tmp_path / "a_keypoints.json", {"people": []})
+    with pytest.raises(DataError, match=r"a_keypoints\.json: could be of a\.jpg or a\.png"):
+        import_labels(tmp_path / "a_keypoints.json", collection.images, tmp_path / "out", "openpose-json")
+
+
+def test_labels_of_other_images(collection, tmp_path):
+    coco_file(tmp_path / "l.json", ["x/1.jpg"], [labelled(2)])
+    with pytest.raises(DataError, match=r"images: holds none of the 1 images that .*l\.json names, such as x/1\.jpg"):
+        import_labels(tmp_path / "l.json", collection.images, tmp_path / "out", "coco")
+    for name in ("/etc/passwd", "../a.png"):
+        coco_file(tmp_path / "l.json", [name], [labelled(2)])
+        with pytest.raises(DataError, match="expected a path relative to"):
+            import_labels(tmp_path / "l.json", collection.images, tmp_path / "out", "coco")
+    with pytest.raises(DataError, match="expected the folder of the images"):
+        import_labels(tmp_path / "l.json", tmp_path / "none", tmp_path / "out", "coco")
+    with pytest.raises(DataError, match=r"none\.json: no such file"):
+        import_labels(tmp_path / "none.json", collection.images, tmp_path / "out", "coco")
+    with pytest.raises(DataError, match=r"format: expected one of openpose-json, .*, found 'voc'"):
+        import_labels(tmp_path / "l.json", collection.images, tmp_path / "out", "voc")
+
+
+def test_json_of_ours_is_plain(collection, tmp_path):
+    """A reader that takes the system's encoding reads it: non-ASCII names are escaped."""
+    export_keypoints(collection.shards, tmp_path / "l.json", "coco")
+    assert (tmp_path / "l.json").read_bytes().isascii()
+    assert json.loads((tmp_path / "l.json").read_text("ascii"))["images"][2]["file_name"] == "ü b/c.png"
