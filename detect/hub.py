@@ -28,7 +28,8 @@ class KnownFile:
     """A weight file that this package knows."""
 
     name: str
-    alias: str  # what `--weights` calls it
+    alias: str  # what options call it
+    use: str  # the option that takes it
     network: str
     size: int  # bytes
     sha256: str
@@ -39,6 +40,7 @@ class KnownFile:
 HAND = KnownFile(
     "hand_pose_model.pth",
     "openpose",
+    "--weights openpose",
     "OpenPose hand network",
     147_341_049,
     "b76b00d1750901abd07b9f9d8c98cc3385b8fe834a26d4b4f0aad439e75fc600",
@@ -47,6 +49,7 @@ HAND = KnownFile(
 BODY = KnownFile(
     "body_pose_model.pth",
     "openpose-body",
+    "--localize body",
     "OpenPose body network",
     209_267_595,
     "25a948c16078b0f08e236bda51a385d855ef4c153598947c28c0d47ed94bb746",
@@ -63,7 +66,16 @@ def known_files() -> tuple[KnownFile, ...]:
 def packaged_file() -> KnownFile:
     """Describe the weights that come with the package, from the file itself."""
     path = packaged_path()
-    return KnownFile(SLIM, SLIM, "slim hand network", path.stat().st_size, sha256_file(path), "the package's own", path)
+    return KnownFile(
+        SLIM,
+        SLIM,
+        "--weights slim, the default",
+        "slim hand network",
+        path.stat().st_size,
+        sha256_file(path),
+        "the package's own",
+        path,
+    )
 
 
 def packaged_path() -> Path:
@@ -117,6 +129,23 @@ def check_known(path: Path, known: KnownFile) -> None:
         raise WeightsError(f"{path}: {problem}; run `detect weights fetch {known.name}`")
 
 
+def identify(path: Path) -> tuple[KnownFile | None, str | None]:
+    """Tell which known file this is, whatever its name; or, with None, what was expected and found."""
+    for known in known_files():
+        if problem_of(path, known) is None:
+            return known, None
+    for known in PUBLISHED:
+        if path.name == known.name:
+            return None, problem_of(path, known)
+    names = ", ".join(f"{known.name} of {known.size:,} bytes" for known in known_files())
+    return None, f"expected one of {names}; found {path.stat().st_size:,} bytes of another sha256 or size"
+
+
+def named_like(path: Path) -> KnownFile | None:
+    """Return the published file that has this file's name and size: any other content is damage."""
+    return next((one for one in PUBLISHED if path.name == one.name and path.stat().st_size == one.size), None)
+
+
 def fetch(known: KnownFile) -> Path:
     """Return the verified file, from the cache or from the hub; a damaged one in the cache is fetched anew."""
     path = cached_path(known)
@@ -135,7 +164,7 @@ def _download(known: KnownFile, again: bool) -> Path:
     try:
         return Path(hf_hub_download(REPOSITORY, known.name, force_download=again))
     except Exception as error:  # the errors of the hub's client change with the network library beneath it
-        reason = (str(error) or type(error).__name__).strip().splitlines()[0]
+        reason = (str(error) or type(error).__name__).strip().splitlines()[0].rstrip(".")
         raise WeightsError(
             f"{known.name}: can't be fetched from the Hugging Face Hub, {REPOSITORY} ({reason}); download it by hand "
             f"from https://huggingface.co/{REPOSITORY}/resolve/main/{known.name}, check it with "

@@ -30,6 +30,7 @@ from s2hand.detect.hub import (
     KnownFile,
     WeightsError,
     check_known,
+    named_like,
     packaged_path,
     require_cached,
 )
@@ -80,12 +81,12 @@ def weights_path(source: str | Path) -> Path:
 def read_weights(source: str | Path, kinds: Collection[Kind] = tuple(KINDS)) -> Weights:
     """Read a weight file of one of some kinds; raises `WeightsError` that says what was expected and found.
 
-    What stands behind `openpose` and `openpose-body` must be the published file, byte for byte; under a path, any
-    file with the network's tensors will do.
+    What stands behind `openpose` and `openpose-body` must be the published file, byte for byte, and so must a file of
+    such a name and size; else any file with the network's tensors will do.
     """
     path = weights_path(source)
-    known = _published_alias(source)
     try:
+        known = _published_alias(source) or named_like(path)
         if known is not None:
             check_known(path, known)
         safe = _is_safetensors(path)

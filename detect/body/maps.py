@@ -14,6 +14,7 @@ from functools import lru_cache
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
@@ -23,8 +24,10 @@ from s2hand.detect.pyramid import Level
 THRESHOLD = 0.1
 """What a smoothed map must exceed at a peak."""
 
-BAND_VALUES = 1 << 21
-"""Values of the smoothed maps that are computed at a time."""
+TILE = 32
+"""Side of the squares, in pixels, in which peaks are searched; only those are that can hold one."""
+
+TILES_AT_A_TIME = 1024
 
 Floats = NDArray[np.float64]
 
@@ -75,15 +78,17 @@ def enlarge(maps: Sequence[Tensor], levels: Sequence[Level]) -> Enlarged:
 def find_peaks(maps: Sequence[Tensor], levels: Sequence[Level], threshold: float = THRESHOLD) -> Peaks:
     """Find the peaks of heatmaps [C, h_s, w_s], one tensor per scale, at the image's size.
 
-    A peak is a pixel whose smoothed value exceeds the threshold and is not below those of its four neighbours; of
-    equal neighbours the first in reading order is taken (the published code takes them all).
+    A peak is a pixel whose smoothed value exceeds the threshold, which is positive, and is not below those of its four
+    neighbours; of equal neighbours the first in reading order is taken (the published code takes them all). Outside
+    of the image the maps are 0.
     """
     matrices = _cached_matrices(tuple(levels), maps[0].device)
-    half = _widen(maps, matrices.smooth_columns)
-    height = len(matrices.smooth_rows)
-    step = max(1, BAND_VALUES // (half.shape[0] * half.shape[2]))
-    bands = [(first, min(first + step, height)) for first in range(0, height, step)]
-    found = [_band_peaks(matrices.smooth_rows, half, *band, threshold) for band in bands]
+    rows = _tiles(matrices.smooth_rows.T)  # [I, K, 34]
+    columns = _tiles(_widen(maps, matrices.smooth_columns)).transpose(0, 1)  # [C, J, K, 34]
+    found = [
+        _tile_peaks(rows, columns, tiles, threshold)
+        for tiles in torch.split(torch.nonzero(_highest(rows, columns) > threshold), TILES_AT_A_TIME)
+    ]
     places = torch.cat(found).cpu().numpy()
     places = places[np.lexsort((places[:, 2], places[:, 1], places[:, 0]))]
     part, xy = places[:, 0], places[:, :0:-1].copy()
@@ -97,19 +102,32 @@ def _values(enlarged: Enlarged, part: NDArray[np.int64], xy: NDArray[np.int64]) 
     return values
 
 
-def _band_peaks(rows: Tensor, half: Tensor, first: int, last: int, threshold: float) -> Tensor:  # -> [N, 3]
-    """Find the peaks in a band of rows of the smoothed maps rows @ half: part, row, column."""
-    top, bottom = max(first - 1, 0), min(last + 1, len(rows))  # with the neighbours of the outermost rows
-    smooth = rows[top:bottom] @ half
-    active = torch.nonzero(smooth.amax(dim=(1, 2)) > threshold)[:, 0]  # most parts are in few bands
-    smooth = smooth[active]
-    peak = smooth > threshold
-    peak[:, 1:] &= smooth[:, 1:] > smooth[:, :-1]
-    peak[:, :-1] &= smooth[:, :-1] >= smooth[:, 1:]
-    peak[:, :, 1:] &= smooth[:, :, 1:] > smooth[:, :, :-1]
-    peak[:, :, :-1] &= smooth[:, :, :-1] >= smooth[:, :, 1:]
-    part, row, column = torch.nonzero(peak[:, first - top : last - top], as_tuple=True)
-    return torch.stack([active[part], row + first, column], dim=1)
+def _tiles(lines: Tensor) -> Tensor:  # [..., L] -> [T, ..., 34]
+    """Cut the last axis into tiles, each with its outermost neighbours; there are zeros outside."""
+    length = lines.shape[-1]
+    padded = F.pad(lines, (1, -length % TILE + 1))
+    return padded.unfold(-1, TILE + 2, TILE).movedim(-2, 0)
+
+
+def _highest(rows: Tensor, columns: Tensor) -> Tensor:  # [I, K, 34], [C, J, K, 34] -> [C, I, J]
+    """Bound the smoothed maps in each tile from above, so that few tiles need to be computed."""
+    bounds = (
+        torch.einsum("ik,cjk->cij", (sign * rows).amax(-1).clamp(min=0), (sign * columns).amax(-1).clamp(min=0))
+        for sign in (1, -1)
+    )
+    return sum(bounds, start=torch.zeros((), device=rows.device))
+
+
+def _tile_peaks(rows: Tensor, columns: Tensor, tiles: Tensor, threshold: float) -> Tensor:  # [n, 3] -> [N, 3]
+    """Find the peaks in tiles (part, tile of rows, tile of columns) of the smoothed maps: part, row, column."""
+    part, down, across = tiles.T
+    smooth = rows[down].transpose(1, 2) @ columns[part, across]  # [n, 34, 34]
+    here = smooth[:, 1:-1, 1:-1]
+    peak = here > threshold
+    peak &= (here > smooth[:, :-2, 1:-1]) & (here >= smooth[:, 2:, 1:-1])
+    peak &= (here > smooth[:, 1:-1, :-2]) & (here >= smooth[:, 1:-1, 2:])
+    tile, row, column = torch.nonzero(peak, as_tuple=True)
+    return torch.stack([part[tile], down[tile] * TILE + row, across[tile] * TILE + column], dim=1)
 
 
 def _widen(maps: Sequence[Tensor], columns: Sequence[Tensor]) -> Tensor:  # [C, h_s, w_s] each -> [C, K, W]

@@ -3,6 +3,7 @@
 import os
 import pickle
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,9 @@ import torch
 from safetensors.torch import save_file
 
 from s2hand.datasets.files import sha256_file
-from s2hand.detect.weights import WeightsError, read_weights
+from s2hand.detect import hub, weights
+from s2hand.detect.body.network import published_shapes as body_shapes
+from s2hand.detect.weights import WeightsError, read_weights, weights_path
 
 
 @pytest.mark.parametrize("zipped", [True, False])
@@ -118,3 +121,82 @@ def test_missing_tensors_are_counted_and_named(random_tensors, tmp_path):
 def test_a_tensor_of_another_shape_is_named(random_tensors, tmp_path):
     torch.save({**random_tensors, "conv6_2_CPM.bias": torch.zeros(19)}, tmp_path / "w.pth")
     assert "conv6_2_CPM.bias: expected shape (22,), found (19,)" in _refusal(tmp_path / "w.pth")
+
+
+@pytest.fixture
+def body_tensors():
+    """Tensors of the body network that are all zero."""
+    return {name: torch.zeros(1).expand(shape) for name, shape in body_shapes().items()}
+
+
+def test_body_weights_are_recognised(body_tensors, tmp_path):
+    torch.save(body_tensors, tmp_path / "w.pth")
+    assert read_weights(tmp_path / "w.pth").kind == "openpose-body"
+    fewer = {name: t for name, t in body_tensors.items() if "stage6_L2" not in name}
+    torch.save(fewer, tmp_path / "w.pth")
+    text = _refusal(tmp_path / "w.pth")
+    assert re.search(r"OpenPose body network: expected 184 tensors, found 170 .* is Mconv1_stage6_L2\.weight", text)
+
+
+def test_another_kind_than_the_expected_is_refused(body_tensors, openpose_file, tmp_path):
+    torch.save(body_tensors, tmp_path / "w.pth")
+    with pytest.raises(
+        WeightsError, match=r"w.pth: expected weights of the OpenPose hand network .* or slim hand network"
+    ):
+        read_weights(tmp_path / "w.pth", ("openpose-hand", "slim"))
+    with pytest.raises(WeightsError, match=r"expected weights of the OpenPose body .*found those of the OpenPose hand"):
+        read_weights(openpose_file, ("openpose-body",))
+
+
+@pytest.mark.parametrize(
+    ("name", "size"), [("hand_pose_model.pth", "147,341,049"), ("body_pose_model.pth", "209,267,595")]
+)
+def test_a_truncated_file_is_compared_with_the_published_one_of_its_name(openpose_file, tmp_path, name, size):
+    path = tmp_path / name
+    with openpose_file.open("rb") as whole:
+        path.write_bytes(whole.read(100_000))
+    text = _refusal(path)
+    assert f"({name}, {size} bytes), found 100,000 bytes that are not one" in text
+    assert len(re.findall(r"_pose_model", text)) == 2  # in the path and as expected: the other one is not mentioned
+
+
+@pytest.fixture
+def published(openpose_file, tmp_path, monkeypatch):
+    """The published file's description, changed to fit random weights; the hub's cache holds a copy of these."""
+    known = replace(hub.HAND, size=openpose_file.stat().st_size, sha256=sha256_file(openpose_file))
+    for module in (hub, weights):
+        monkeypatch.setattr(module, "PUBLISHED", (known, hub.BODY))
+    path = tmp_path / known.name
+    path.write_bytes(openpose_file.read_bytes())
+    monkeypatch.setattr(hub, "cached_path", lambda one: path if one == known else None)
+    return path
+
+
+def test_openpose_is_the_fetched_file(published):
+    assert weights_path("openpose") == published
+    assert read_weights("openpose").kind == "openpose-hand"
+
+
+@pytest.mark.parametrize(
+    ("name", "file"), [("openpose", "hand_pose_model.pth"), ("openpose-body", "body_pose_model.pth")]
+)
+def test_openpose_that_was_not_fetched_is_refused(name, file, monkeypatch):
+    monkeypatch.setattr(hub, "cached_path", lambda known: None)
+    with pytest.raises(WeightsError, match=f"{name}: not fetched yet; run `detect weights fetch {file}`"):
+        weights_path(name)
+
+
+@pytest.mark.parametrize("source", ["openpose", "path"])
+def test_a_damaged_published_file_is_refused(published, source):
+    content = bytearray(published.read_bytes())
+    content[1_000_000] ^= 1
+    published.write_bytes(content)
+    with pytest.raises(WeightsError, match=r"with sha256 [0-9a-f]{64}, found [0-9a-f]{64}: damaged"):
+        read_weights(published if source == "path" else source)
+
+
+def test_openpose_that_is_cut_off_is_refused(published):
+    size = published.stat().st_size
+    os.truncate(published, 1000)
+    with pytest.raises(WeightsError, match=f"of {size:,} bytes, found 1,000: truncated"):
+        read_weights("openpose")

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from s2hand.detect.body import paf, reference
-from s2hand.detect.body.maps import Peaks, enlarge
+from s2hand.detect.body.maps import Enlarged, Peaks, enlarge
 from s2hand.detect.body.paf import connect, limb_scores, match
 from s2hand.detect.pyramid import plan_level
 from s2hand.detect.reference import merge_maps
@@ -36,8 +36,6 @@ def _one_field(length, gap=0, height=200):
     """A field of a level limb from (20, 100) on, with its last `gap` of ten samples missing, as ten points see it."""
     columns = np.zeros((38, 400, 1))
     columns[12, 20 : 21 + length - round(gap * length / 9)] = 1.0
-    from s2hand.detect.body.maps import Enlarged
-
     start, end = np.array([[20, 100]]), np.array([[20 + length, 100]])
     return float(limb_scores(start, end, Enlarged(np.ones((height, 1)), columns), 12)[0])
 
