@@ -2,10 +2,13 @@
 
 import typer
 
+from s2hand.detect.commands.export import export
 from s2hand.detect.commands.fit import fit
+from s2hand.detect.commands.import_labels import import_labels
 from s2hand.detect.commands.run import run
 from s2hand.detect.commands.show import show
 from s2hand.detect.commands.stats import stats
+from s2hand.detect.commands.weights import weights
 
 app = typer.Typer(
     help="Hand keypoints with confidences from photographs.",
@@ -14,8 +17,11 @@ app = typer.Typer(
 )
 app.command()(run)
 app.command()(fit)
+app.command()(export)
+app.command("import")(import_labels)
 app.command()(stats)
 app.command()(show)
+app.add_typer(weights, name="weights")
 
 
 @app.callback()
