@@ -1,7 +1,7 @@
 """Which hands of a run to look at, and in which order.
 
-The run is read twice, shard by shard: for what hands are sorted by, and for those that were chosen. So a
-million hands need little memory.
+The run is read twice, shard by shard: for what hands are sorted by, some 300 bytes a hand, and for those that
+were chosen.
 """
 
 from collections.abc import Iterator, Sequence
