@@ -4,6 +4,7 @@ import typer
 
 from s2hand.detect.commands.export import export
 from s2hand.detect.commands.fit import fit
+from s2hand.detect.commands.fit_boxes import fit_boxes
 from s2hand.detect.commands.import_labels import import_labels
 from s2hand.detect.commands.run import run
 from s2hand.detect.commands.show import show
@@ -17,6 +18,7 @@ app = typer.Typer(
 )
 app.command()(run)
 app.command()(fit)
+app.command()(fit_boxes)
 app.command()(export)
 app.command("import")(import_labels)
 app.command()(stats)

@@ -1,10 +1,10 @@
 """Weight files: read without running anything they hold, recognised by their content, refused in one clear
 line.
 
-A file is one of three kinds. `openpose-hand` and `openpose-body`: the tensors of the published
-`hand_pose_model.pth` and `body_pose_model.pth`. `slim`: the tensors of our own network, in a safetensors file whose
-metadata says `network: slim`. Both PyTorch's format (read with `weights_only=True`, so that a malicious pickle runs
-nothing) and safetensors are understood for any.
+A file is one of four kinds. `openpose-hand` and `openpose-body`: the tensors of the published
+`hand_pose_model.pth` and `body_pose_model.pth`. `slim` and `slim-boxes`: the tensors of our own networks, in
+safetensors files whose metadata says `network: slim` or `network: slim-boxes`. Both PyTorch's format (read with
+`weights_only=True`, so that a malicious pickle runs nothing) and safetensors are understood for any.
 """
 
 import pickle
@@ -37,12 +37,13 @@ from s2hand.detect.hub import (
 
 __all__ = ["KINDS", "SLIM", "Kind", "Weights", "WeightsError", "check_shapes", "read_weights", "weights_path"]
 
-Kind = Literal["openpose-hand", "openpose-body", "slim"]
+Kind = Literal["openpose-hand", "openpose-body", "slim", "slim-boxes"]
 
 KINDS: dict[Kind, str] = {
     "openpose-hand": f"{HAND.network} ({HAND.name}, {HAND.size:,} bytes)",
     "openpose-body": f"{BODY.network} ({BODY.name}, {BODY.size:,} bytes)",
     "slim": "slim hand network",
+    "slim-boxes": "slim finder of hands",
 }
 """Each kind in words, for messages."""
 
@@ -156,6 +157,8 @@ def _read_torch(path: Path) -> dict[str, Tensor]:
 def _recognise(path: Path, tensors: Mapping[str, Tensor], metadata: Mapping[str, str]) -> Kind:
     if metadata.get("network") == SLIM:
         return "slim"
+    if metadata.get("network") == "slim-boxes":
+        return "slim-boxes"
     expected: dict[Kind, dict[str, tuple[int, ...]]] = {
         "openpose-hand": openpose.published_shapes(),
         "openpose-body": body.published_shapes(),

@@ -1,0 +1,81 @@
+"""Train the finder of hands on scenes that are put together anew for each step."""
+
+import json
+import os
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from s2hand.datasets.records import Split
+from s2hand.detect.boxes.fit.compose import Scene, compose
+from s2hand.detect.boxes.fit.loss import make_targets, scene_loss
+from s2hand.detect.boxes.fit.measure import best_threshold, match, summarize
+from s2hand.detect.boxes.fit.pieces import Pieces, load_pieces
+from s2hand.detect.boxes.fit.settings import BoxesSettings
+from s2hand.detect.boxes.network import NETWORK_NAME, build_boxes_net
+from s2hand.detect.fit.engine import to_input
+from s2hand.detect.fit.run_folder import Provenance, RunFolder
+from s2hand.detect.fit.training import FitSummary, Measurement, Progress, Training
+from s2hand.detect.threads import compute_threads
+
+_TRAINING, _HELD_BACK = 0, 1  # streams of random numbers, apart from each other
+
+
+class SceneLoss:
+    """The loss of a micro-batch of fresh scenes; which ones depends on the settings' seed and on its numbers."""
+
+    def __init__(self, pieces: Pieces, settings: BoxesSettings) -> None:
+        self._pieces = pieces
+        self._settings = settings
+
+    def __call__(self, network: nn.Module, number: int, slot: int) -> Tensor:
+        """Return the mean loss of micro-batch `slot` of step `number`."""
+        settings = self._settings
+        rng = np.random.default_rng([settings.seed, _TRAINING, number, slot])
+        degradation = min(1.0, number * settings.batch / max(1, settings.scenes.degrade_over))
+        scenes = [compose(self._pieces, settings.scenes, degradation, rng) for _ in range(settings.micro_batch)]
+        with torch.autocast("cpu", torch.bfloat16, enabled=settings.bf16):
+            maps = network(to_input(np.stack([scene.image for scene in scenes])))
+        return scene_loss(maps, make_targets(scenes), settings.box_weight)
+
+
+def held_back_scenes(pieces: Pieces, settings: BoxesSettings, pool: ThreadPoolExecutor) -> list[Scene]:
+    """Return the scenes to measure with: the same ones for the same pieces and settings."""
+
+    def make(number: int) -> Scene:
+        return compose(pieces, settings.scenes, 1.0, np.random.default_rng([settings.seed, _HELD_BACK, number]))
+
+    return list(pool.map(make, range(settings.validation_images)))
+
+
+def fit_boxes(settings: BoxesSettings, data: Path, out: Path, progress: Progress) -> FitSummary:
+    """Train on scenes of the pieces in `data`, measure on scenes of its evaluation split, write it all to `out`.
+
+    A run that was killed goes on from its last checkpoint, with the same result as if it had not been. Raises
+    ValueError for a folder without pieces and for one that holds another run.
+    """
+    splits: tuple[Split, Split] = ("training", "evaluation")
+    (training, digest), (evaluation, _) = (load_pieces(data, split) for split in splits)
+    provenance = Provenance(settings, data.name, digest)
+    with compute_threads(settings.workers or len(os.sched_getaffinity(0))) as pool:
+        scenes = held_back_scenes(evaluation, settings, pool)
+
+        def measured(average: nn.Module) -> Measurement:
+            matched = match(average, scenes, settings.bf16, pool)
+            threshold = best_threshold(matched)
+            return Measurement(
+                {"threshold": threshold, **summarize(matched, threshold)}, {"threshold": json.dumps(threshold)}
+            )
+
+        run = Training(
+            settings,
+            build_boxes_net(settings.seed),
+            NETWORK_NAME,
+            SceneLoss(training, settings),
+            measured,
+            pool,
+        )
+        return run.train(RunFolder(out, "slim_boxes", provenance), progress)
