@@ -7,12 +7,14 @@ from pathlib import Path
 from typing import Any, NoReturn, cast
 
 import numpy as np
+from numpy.typing import NDArray
 
 from s2hand.datasets.files import DataError
 from s2hand.datasets.records import HANDS, Hand
 
-_NUMBERS = ("keypoints", "scores", "lefthand_kpts", "righthand_kpts")
-_DROPPED = ("segmentation", "foot_kpts", "face_kpts")
+_JOINTS = frozenset({"keypoints", *(f"{hand}hand_kpts" for hand in HANDS)})
+_KEPT = _JOINTS | {"id", "image_id", "category_id", "scores", "bbox", "hand", "attributes"}
+_KEPT |= {f"{hand}hand_{what}" for hand in HANDS for what in ("box", "valid")}
 
 
 @dataclass(frozen=True)
@@ -26,7 +28,10 @@ class CocoImage:
 
 @dataclass(frozen=True)
 class CocoFile:
-    """What a COCO file holds. Keypoints and scores are arrays; masks, feet and faces are left out."""
+    """What a COCO file holds: of its annotations what is used, numbers as arrays.
+
+    An array of joints is empty where all its numbers are 0, which says: not labelled.
+    """
 
     path: Path
     images: Mapping[object, CocoImage]  # by id
@@ -59,7 +64,7 @@ class CocoFile:
 
 
 def read_coco(path: Path) -> CocoFile:
-    """Read a COCO file. Its text and the annotations' numbers are held in memory: about 3 kB a hand of 21 joints.
+    """Read a COCO file. Its text and the annotations' numbers are held in memory: about 3 kB a hand.
 
     Raises:
         DataError: the file is missing, not JSON, or has no images, annotations and categories.
@@ -87,15 +92,18 @@ def read_coco(path: Path) -> CocoFile:
 
 
 def _compact(value: dict[str, Any]) -> dict[str, Any]:
-    """Turn an annotation's numbers into arrays as soon as it is read: as Python objects they take ten times as much."""
+    """Reduce an annotation to what is used, numbers as arrays, as soon as it is read: as it comes it is large."""
     if "image_id" not in value:
         return value
-    for name in _NUMBERS:
-        if name in value:
-            try:
-                value[name] = np.array(value[name], np.float64)
-            except (TypeError, ValueError):
-                value[name] = np.empty(0)  # whoever needs it finds the wrong shape
-    for name in _DROPPED:
-        value.pop(name, None)
-    return value
+    kept = {name: part for name, part in value.items() if name in _KEPT}
+    for name in kept.keys() & (_JOINTS | {"scores"}):
+        array = _array(kept[name])
+        kept[name] = array if name == "scores" or array.any() else np.empty(0)
+    return kept
+
+
+def _array(value: Any) -> NDArray[np.float64]:
+    try:
+        return np.array(value, np.float64)
+    except (TypeError, ValueError):
+        return np.full(1, np.nan)  # whoever needs it finds the wrong shape

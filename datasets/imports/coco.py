@@ -64,13 +64,12 @@ def _hand(coco: CocoFile, annotation: dict[str, Any], hand: Hand) -> LabelledHan
     if joints.shape != (3 * JOINT_COUNT,):
         coco.refuse(annotation, f"keypoints: expected {3 * JOINT_COUNT} numbers, found {joints.size}")
     visible = joints[2::3]
-    confidence = np.where(visible > 0, annotation["scores"], 0) if _has_scores(annotation) else np.minimum(visible, 1)
+    scores = annotation.get("scores")
+    if scores is not None and scores.shape != (JOINT_COUNT,):
+        coco.refuse(annotation, f"scores: expected {JOINT_COUNT} numbers, found {scores.size}")
+    confidence = np.where(visible > 0, scores, 0) if scores is not None else np.minimum(visible, 1)
     try:
         keypoints = joints_from_indices(joints.reshape(JOINT_COUNT, 3)[:, :2], confidence)
     except ValueError as error:
         coco.refuse(annotation, f"keypoints: {error}")
     return LabelledHand(coco.hand_of(annotation) or hand, keypoints, box_of(coco, annotation, "bbox"))
-
-
-def _has_scores(annotation: dict[str, Any]) -> bool:
-    return bool(np.shape(annotation.get("scores", ())) == (JOINT_COUNT,))

@@ -9,14 +9,14 @@ from functools import partial
 from pathlib import Path, PurePosixPath
 
 from s2hand.datasets.cameras import square_box
-from s2hand.datasets.files import DataError, digest, sha256_bytes, sha256_file, source_digest
-from s2hand.datasets.images import ImageError, decode_image, read_image_bytes
+from s2hand.datasets.files import DataError, digest, sha256_file, source_digest
+from s2hand.datasets.images import ImageError, read_image
 from s2hand.datasets.imports import FORMATS
 from s2hand.datasets.imports.labels import LabelledHand, Labels
 from s2hand.datasets.manifest import MANIFEST, Manifest, read_manifest
 from s2hand.datasets.records import Hand
 from s2hand.datasets.rows import HandRow, Provenance
-from s2hand.datasets.shards import Failure, ShardStore, Source
+from s2hand.datasets.shards import Failure, ShardStore, Source, fingerprint
 
 Progress = Callable[[int, int], None]  # (images done, images in all)
 DETECTOR = "imported"
@@ -96,22 +96,18 @@ def _check_names(labels: Path, images: Path, names: Sequence[str]) -> None:
         path = PurePosixPath(name)
         if path.is_absolute() or ".." in path.parts or not name:
             raise DataError(f"{labels}: image {name!r}: expected a path relative to {images}")
-    if not any((images / name).is_file() for name in names):
+    if not any((images / name.partition("#")[0]).is_file() for name in names):
         example = f", such as {names[0]}" if names else ""
         raise DataError(f"{images}: holds none of the {len(names)} images that {labels} names{example}")
 
 
 def _label(root: Path, image: str, hands: Sequence[LabelledHand]) -> LabelledImage:
-    path = root / image
+    source = fingerprint(root, image)
     try:
-        data = read_image_bytes(path)
+        height, width = read_image(root / image).shape[:2]
     except ImageError as error:
-        return LabelledImage(Source(image, 0, ""), [], _failure(image, path, error))
-    source = Source(image, len(data), sha256_bytes(data))
-    try:
-        height, width = decode_image(data, str(path)).shape[:2]
-    except ImageError as error:
-        return LabelledImage(source, [], _failure(image, path, error))
+        reason = str(error).removeprefix(f"{root / image}: ")
+        return LabelledImage(source, [], Failure(image, reason))
     rows = [
         HandRow(
             image, source.sha256, width, height, one.hand, index, one.box or square_box(width, height), one.keypoints
@@ -119,7 +115,3 @@ def _label(root: Path, image: str, hands: Sequence[LabelledHand]) -> LabelledIma
         for index, one in enumerate(hands)
     ]
     return LabelledImage(source, rows, None)
-
-
-def _failure(image: str, path: Path, error: ImageError) -> Failure:
-    return Failure(image, str(error).removeprefix(f"{path}: "))
