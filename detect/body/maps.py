@@ -85,11 +85,10 @@ def find_peaks(maps: Sequence[Tensor], levels: Sequence[Level], threshold: float
     matrices = _cached_matrices(tuple(levels), maps[0].device)
     rows = _tiles(matrices.smooth_rows.T)  # [I, K, 34]
     columns = _tiles(_widen(maps, matrices.smooth_columns)).transpose(0, 1)  # [C, J, K, 34]
-    found = [
-        _tile_peaks(rows, columns, tiles, threshold)
-        for tiles in torch.split(torch.nonzero(_highest(rows, columns) > threshold), TILES_AT_A_TIME)
-    ]
-    places = torch.cat(found).cpu().numpy()
+    found: list[list[int]] = []  # not small tensors, between which freed large ones would be lost to the allocator
+    for tiles in torch.split(torch.nonzero(_highest(rows, columns) > threshold), TILES_AT_A_TIME):
+        found += _tile_peaks(rows, columns, tiles, threshold).tolist()
+    places = np.array(found, np.int64).reshape(-1, 3)
     places = places[np.lexsort((places[:, 2], places[:, 1], places[:, 0]))]
     part, xy = places[:, 0], places[:, :0:-1].copy()
     return Peaks(part, xy, _values(enlarge(maps, levels), part, xy))
