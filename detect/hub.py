@@ -17,6 +17,7 @@ SLIM = "slim"
 """The name that stands for the weights that come with the package."""
 
 OPENPOSE_LICENCE = "OpenPose's: for academic or non-profit non-commercial research only"
+OWN_LICENCE = "Apache-2.0, the package's"
 
 
 class WeightsError(DataError):
@@ -49,7 +50,7 @@ HAND = KnownFile(
 BODY = KnownFile(
     "body_pose_model.pth",
     "openpose-body",
-    "--localize body",
+    "--localize body --body-weights openpose-body",
     "OpenPose body network",
     209_267_595,
     "25a948c16078b0f08e236bda51a385d855ef4c153598947c28c0d47ed94bb746",
@@ -59,23 +60,10 @@ PUBLISHED = (HAND, BODY)
 
 
 def known_files() -> tuple[KnownFile, ...]:
-    """List the published files and the packaged ones."""
-    return (*PUBLISHED, packaged_file())
-
-
-def packaged_file() -> KnownFile:
-    """Describe the weights that come with the package, from the file itself."""
+    """List the published files and the packaged one, which is described from the file itself."""
     path = packaged_path()
-    return KnownFile(
-        SLIM,
-        SLIM,
-        "--weights slim, the default",
-        "slim hand network",
-        path.stat().st_size,
-        sha256_file(path),
-        "the package's own",
-        path,
-    )
+    size, sha256 = path.stat().st_size, sha256_file(path)
+    return (*PUBLISHED, KnownFile(SLIM, SLIM, "--weights slim", "slim hand network", size, sha256, OWN_LICENCE, path))
 
 
 def packaged_path() -> Path:
@@ -134,11 +122,12 @@ def identify(path: Path) -> tuple[KnownFile | None, str | None]:
     for known in known_files():
         if problem_of(path, known) is None:
             return known, None
-    for known in PUBLISHED:
-        if path.name == known.name:
+    size = path.stat().st_size
+    for known in known_files():  # what it was meant to be
+        if path.name == known.name or size == known.size:
             return None, problem_of(path, known)
     names = ", ".join(f"{known.name} of {known.size:,} bytes" for known in known_files())
-    return None, f"expected one of {names}; found {path.stat().st_size:,} bytes of another sha256 or size"
+    return None, f"expected one of {names}; found {size:,} bytes"
 
 
 def named_like(path: Path) -> KnownFile | None:
@@ -154,7 +143,7 @@ def fetch(known: KnownFile) -> Path:
     path = _download(known, again=path is not None)
     problem = problem_of(path, known)
     if problem:
-        raise WeightsError(f"{path}: {problem}; the hub's repository {REPOSITORY} holds another file now")
+        raise WeightsError(f"{path}: {problem}; run the same command to fetch it again")
     return path
 
 
@@ -168,5 +157,5 @@ def _download(known: KnownFile, again: bool) -> Path:
         raise WeightsError(
             f"{known.name}: can't be fetched from the Hugging Face Hub, {REPOSITORY} ({reason}); download it by hand "
             f"from https://huggingface.co/{REPOSITORY}/resolve/main/{known.name}, check it with "
-            "`detect weights verify FILE`, and use it with `--weights FILE`"
+            f"`detect weights verify FILE`, and use it with `{known.use.replace(known.alias, 'FILE')}`"
         ) from error

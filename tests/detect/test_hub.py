@@ -128,7 +128,7 @@ def test_without_the_hub_one_line_says_what_to_do(fake, error):
     assert (
         "download it by hand from https://huggingface.co/lllyasviel/Annotators/resolve/main/hand_pose_model.pth" in text
     )
-    assert "`detect weights verify FILE`" in text
+    assert "`detect weights verify FILE`, and use it with `--weights FILE`" in text
 
 
 def test_the_real_client_offline_is_refused_the_same_way(tmp_path, monkeypatch):
@@ -148,6 +148,8 @@ def test_a_file_is_identified_whatever_its_name(tmp_path, monkeypatch):
     known, problem = hub.identify(path)
     assert known is None
     assert re.match(r"expected one of hand_pose_model.pth of 8,000 bytes, .*; found 7,999 bytes", problem)
+    path.write_bytes(CONTENT[:-1] + b"!")
+    assert "damaged" in hub.identify(path)[1]
     named = tmp_path / HAND.name
     named.write_bytes(CONTENT[:-1])
     assert hub.identify(named) == (None, "expected hand_pose_model.pth of 8,000 bytes, found 7,999: truncated")
