@@ -1,6 +1,6 @@
 """What a detector returns for one hand, and what a network must offer to be one."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -66,12 +66,11 @@ class KeypointEstimator(Protocol):
     def batch_size(self) -> int:
         """Return how many images to hand over at a time."""
 
-    @property
-    def one_size(self) -> bool:
-        """Tell whether the images of a batch must have one size."""
+    def bucket(self, shape: tuple[int, ...]) -> Hashable:
+        """Say which images go together: those of a batch must be alike in this; `shape` is an image's [H, W, 3]."""
 
     def estimate(
         self,
-        images: Sequence[NDArray[np.uint8]],  # each [H, W, 3] RGB, C-contiguous
+        images: Sequence[NDArray[np.uint8]],  # each [H, W, 3] RGB, C-contiguous, all of one bucket
     ) -> list[Detection]:
-        """Detect one hand in each image; pixels are those of the image handed over."""
+        """Detect one hand in each image; pixels are those of the image handed over. Threads may call it at once."""

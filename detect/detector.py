@@ -5,7 +5,7 @@ and the keypoints are mirrored back after, here and nowhere else.
 """
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,8 +16,9 @@ from numpy.typing import NDArray
 from s2hand.datasets.cameras import mirror_image, mirror_points_px
 from s2hand.datasets.records import HANDS, Hand
 from s2hand.detect.detection import Detection, KeypointEstimator
+from s2hand.detect.memory import Batches, is_out_of_memory
 from s2hand.detect.openpose_estimator import OpenPoseEstimator
-from s2hand.detect.variants import SCALES, Variant
+from s2hand.detect.variants import SCALES, Precision, Variant
 from s2hand.detect.weights import SLIM, read_weights
 
 __all__ = ["Detection", "HandDetector", "KeypointEstimator", "image_problem", "load_estimator"]
@@ -36,6 +37,7 @@ class HandDetector:
     def __init__(self, estimator: KeypointEstimator, batch_size: int | None = None) -> None:
         self.estimator = estimator
         self.batch_size = batch_size or estimator.batch_size
+        self._batches = Batches(self.batch_size)
 
     @classmethod
     def load(
@@ -46,17 +48,22 @@ class HandDetector:
         scales: Sequence[float] = SCALES,
         variant: Variant = "openpose",
         batch_size: int | None = None,
+        precision: Precision = "auto",
+        compile: bool = False,  # noqa: A002
     ) -> "HandDetector":
         """Load a detector.
 
         source: `slim` for the packaged weights, or the path of a weight file; its content tells the network.
         device: `cpu`, `cuda`, `cuda:1`, ..., or `auto` for the GPU if there is one.
         scales, variant: of the OpenPose network only; see `variants`.
-        batch_size: images per call of the network; by default what suits network and device.
+        batch_size: images per call of the network; by default what suits network and device. Batches that do not fit
+            the memory are halved.
+        precision: what the network computes in; see `precision`.
+        compile: of the OpenPose network only: compile it for each size of its input.
 
         Raises ValueError for a weight file that is none and for a device that is not there.
         """
-        return cls(load_estimator(source, find_device(device), scales, variant), batch_size)
+        return cls(load_estimator(source, find_device(device), scales, variant, precision, compile), batch_size)
 
     @property
     def parameters(self) -> Mapping[str, object]:
@@ -84,29 +91,44 @@ class HandDetector:
         ]
 
     def _detect_right(self, images: Sequence[NDArray[np.uint8]]) -> list[Detection]:
-        """Hand the images over in batches, of one size where need be, and put the answers back in order."""
-        by_size: dict[tuple[int, ...], list[int]] = defaultdict(list)
+        """Hand the images over in batches that the estimator takes, and put the answers back in order."""
+        buckets: dict[Hashable, list[int]] = defaultdict(list)
         for index, image in enumerate(images):
-            by_size[image.shape if self.estimator.one_size else ()].append(index)
+            buckets[self.estimator.bucket(image.shape)].append(index)
         found: dict[int, Detection] = {}
-        for indices in by_size.values():
-            for first in range(0, len(indices), self.batch_size):
-                batch = indices[first : first + self.batch_size]
-                answers = self.estimator.estimate([np.ascontiguousarray(images[index]) for index in batch])
-                found.update(zip(batch, answers, strict=True))
+        for indices in buckets.values():
+            answers = self._batches.process(self._estimate, [images[index] for index in indices])
+            found.update(zip(indices, answers, strict=True))
         return [found[index] for index in range(len(images))]
+
+    def _estimate(self, images: Sequence[NDArray[np.uint8]]) -> list[Detection]:
+        try:
+            return self.estimator.estimate([np.ascontiguousarray(image) for image in images])
+        except (RuntimeError, MemoryError) as error:
+            if len(images) > 1 or not is_out_of_memory(error):
+                raise
+            height, width = images[0].shape[:2]
+            raise ValueError(
+                f"image of {width} x {height} pixels: expected it to fit the memory, found it too large even alone; "
+                "crop it to the hand, use smaller scales or another device"
+            ) from error
 
 
 def load_estimator(
-    source: str | Path, device: torch.device, scales: Sequence[float], variant: Variant
+    source: str | Path,
+    device: torch.device,
+    scales: Sequence[float],
+    variant: Variant,
+    precision: Precision = "auto",
+    compiled: bool = False,
 ) -> KeypointEstimator:
     """Read a weight file and build the network that its content belongs to."""
     weights = read_weights(source)
     if weights.kind == "openpose-hand":
-        return OpenPoseEstimator.from_weights(weights, device, scales, variant)
+        return OpenPoseEstimator.from_weights(weights, device, scales, variant, precision, compiled)
     from s2hand.detect.slim_estimator import SlimEstimator
 
-    return SlimEstimator.from_weights(weights, device)
+    return SlimEstimator.from_weights(weights, device, precision)
 
 
 def find_device(name: str) -> torch.device:

@@ -23,6 +23,7 @@ from torch import Tensor
 
 from s2hand.detect.openpose import STRIDE
 from s2hand.detect.pyramid import Level
+from s2hand.detect.transfer import upload
 
 SIGMA = 3.0  # pixels of the image
 CUBIC = -0.75  # OpenCV's parameter of the cubic kernel
@@ -31,50 +32,55 @@ Matrix = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
-class Merger:
-    """The matrices of one image size on one device, the scales side by side."""
+class Axis:
+    """The matrices of all scales for one axis: rows or columns of the maps."""
 
-    rows: tuple[Tensor, ...]  # per scale [H, h_s]
-    columns: tuple[Tensor, ...]  # per scale [W, w_s]
-    smooth_rows: tuple[Tensor, ...]
-    smooth_columns: tuple[Tensor, ...]
+    plain: tuple[Tensor, ...]  # per scale [size, cells]
+    smooth: tuple[Tensor, ...]  # the same, with the Gaussian after them
+
+
+@dataclass(frozen=True)
+class Merger:
+    """The matrices of one image size on one device."""
+
+    rows: Axis
+    columns: Axis
 
     def average(self, maps: Sequence[Tensor]) -> Tensor:
         """Enlarge maps [N, h_s, w_s], one tensor per scale, and average the scales: [N, H, W]."""
-        return _separable(self.rows, self.columns, maps)
+        return _separable(self.rows.plain, self.columns.plain, maps)
 
     def smooth(self, maps: Sequence[Tensor]) -> Tensor:
         """Compute the Gaussian of `average(maps)`, not from it but from the small maps: [N, H, W]."""
-        return _separable(self.smooth_rows, self.smooth_columns, maps)
+        return _separable(self.rows.smooth, self.columns.smooth, maps)
 
 
 def make_merger(levels: Sequence[Level], device: torch.device) -> Merger:
-    """Collect the matrices for images of one size; they are kept, since a data set has few sizes."""
-    return _cached_merger(tuple(levels), device)
-
-
-@lru_cache(maxsize=32)
-def _cached_merger(levels: tuple[Level, ...], device: torch.device) -> Merger:
+    """Collect the matrices for images of one size."""
     height, width = levels[0].image
-    rows = [enlarging(level.cells[0], level.resized[0], height) / len(levels) for level in levels]
-    columns = [enlarging(level.cells[1], level.resized[1], width) for level in levels]
+    rows, columns = (tuple((level.cells[axis], level.resized[axis]) for level in levels) for axis in (0, 1))
+    return Merger(_axis(rows, height, device), _axis(columns, width, device))
 
-    def on_device(matrices: list[Matrix]) -> tuple[Tensor, ...]:
-        return tuple(torch.from_numpy(matrix).float().to(device) for matrix in matrices)
 
-    return Merger(
-        on_device(rows),
-        on_device(columns),
-        on_device([smoothing(matrix) for matrix in rows]),
-        on_device([smoothing(matrix) for matrix in columns]),
-    )
+@lru_cache(maxsize=128)  # a data set of crops has few sizes, and rows and columns of a square share theirs
+def _axis(sizes: tuple[tuple[int, int], ...], size: int, device: torch.device) -> Axis:
+    """Make the matrices of one axis from each scale's cells and resized size, and move them to the device at once."""
+    matrix = np.concatenate([enlarging(cells, resized, size) for cells, resized in sizes], axis=1)
+    matrix /= np.sqrt(len(sizes))  # the average over the scales: half of it here, half in the other axis
+    both = upload(torch.from_numpy(np.stack([matrix, smoothing(matrix)])).float(), device)
+    plain, smooth = (one.split([cells for cells, _ in sizes], dim=1) for one in both)
+    return Axis(plain, smooth)
 
 
 def enlarging(cells: int, resized: int, size: int) -> Matrix:
     """Matrix [size, cells] of one axis: eightfold, cut to the resized image, then to the image's size."""
-    eightfold = cubic(cells, cells * STRIDE, 1 / STRIDE)[:resized]
-    matrix: Matrix = (cubic(resized, size, resized / size) @ eightfold).toarray()
+    matrix: Matrix = (cubic(resized, size, resized / size) @ _eightfold(cells)[:resized]).toarray()
     return matrix
+
+
+@lru_cache(maxsize=64)
+def _eightfold(cells: int) -> csr_array:
+    return cubic(cells, cells * STRIDE, 1 / STRIDE)
 
 
 def cubic(source: int, target: int, step: float) -> csr_array:

@@ -94,6 +94,8 @@ def open_job(job: Job) -> Tools:
         scales=settings.scales,
         variant=settings.variant,
         batch_size=settings.batch_size,
+        precision=settings.precision,
+        compile=settings.compile,
     )
     finder = HandFinder(detector, make_localizer(settings), settings.box_scale, settings.min_confidence)
     return Tools(Engine(job.images, finder, job.threads), ShardStore(job.out, provenance_of(finder)))

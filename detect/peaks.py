@@ -2,45 +2,60 @@
 
 The smoothed map is cut at a threshold (strictly above) into components (8-connected); the component with the
 largest sum of the unsmoothed map wins, and within it the highest unsmoothed value, the first in reading order
-if several are equal. Two published codes differ in the threshold (`variants.THRESHOLDS`). The readable twin
-is `s2hand.detect.reference.find_peaks`.
+if several are equal. Two published codes differ in the threshold (`variants.THRESHOLDS`). Maps on a GPU are searched
+there, by `triton_peaks`. The readable twin of both is `s2hand.detect.reference.find_peaks`.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numba
 import numpy as np
+import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 
 @dataclass(frozen=True)
 class Peaks:
     """Where each map peaks; a map without a component has value 0 and position -1."""
 
-    xy: NDArray[np.int64]  # [N, 2] column and row of the pixel
-    value: NDArray[np.float32]  # [N] of the unsmoothed map, not clipped
+    xy: Tensor  # [N, 2] int64, column and row of the pixel
+    value: Tensor  # [N] float32 of the unsmoothed map, not clipped
 
     def __post_init__(self) -> None:
         if self.xy.shape != (len(self.value), 2):
-            raise ValueError(f"xy: expected shape {(len(self.value), 2)}, found {self.xy.shape}")
+            raise ValueError(f"xy: expected shape {(len(self.value), 2)}, found {tuple(self.xy.shape)}")
 
     @property
-    def found(self) -> NDArray[np.bool_]:
+    def found(self) -> Tensor:
         """Tell which maps have a peak."""
         return self.xy[:, 0] >= 0
 
+    @classmethod
+    def join(cls, parts: Sequence["Peaks"]) -> "Peaks":
+        """Put the peaks of several groups of maps one after the other."""
+        return cls(torch.cat([part.xy for part in parts]), torch.cat([part.value for part in parts]))
+
 
 def find_peaks(
-    average: NDArray[np.float32],  # [N, H, W] unsmoothed
-    smoothed: NDArray[np.float32],  # [N, H, W]
+    average: Tensor,  # [N, H, W] float32, unsmoothed
+    smoothed: Tensor,  # [N, H, W] float32
     threshold: float,
 ) -> Peaks:
-    """Find the peak of each map. Releases the interpreter's lock, so that threads can share the work."""
-    count = len(average)
-    xy = np.full((count, 2), -1, np.int64)
-    value = np.zeros(count, np.float32)
-    _fill_peaks(average, smoothed, np.float32(threshold), xy, value)
-    return Peaks(xy, value)
+    """Find the peak of each map, on the maps' device; on a GPU without waiting for it.
+
+    On a CPU the interpreter's lock is released, so that threads can share the work.
+    """
+    if average.is_cuda:
+        # Imported here: without a GPU nothing needs triton.
+        from s2hand.detect.triton_peaks import find_peaks_on_gpu
+
+        return Peaks(*find_peaks_on_gpu(average, smoothed, threshold))
+    xy = np.full((len(average), 2), -1, np.int64)
+    value = np.zeros(len(average), np.float32)
+    _fill_peaks(average.numpy(), smoothed.numpy(), np.float32(threshold), xy, value)
+    return Peaks(torch.from_numpy(xy), torch.from_numpy(value))
 
 
 @numba.njit(nogil=True, cache=True)

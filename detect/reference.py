@@ -8,15 +8,26 @@ from collections.abc import Sequence
 
 import cv2
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter, label
 
 from s2hand.detect.heatmaps import SIGMA
 from s2hand.detect.openpose import STRIDE
 from s2hand.detect.peaks import Peaks
-from s2hand.detect.pyramid import Level
+from s2hand.detect.pyramid import PAD, Level
 
 EIGHT_NEIGHBOURS = np.ones((3, 3), np.uint8)
+
+
+def network_input(image: NDArray[np.uint8], level: Level) -> torch.Tensor:  # [H, W, 3] RGB -> [1, 3, H', W']
+    """Resize one image for one scale, pad it, move the channels to the front and scale the values."""
+    blue_first = np.ascontiguousarray(image[:, :, ::-1])
+    resized = cv2.resize(blue_first, None, fx=level.factor, fy=level.factor, interpolation=cv2.INTER_CUBIC)
+    beyond = [(0, padded - size) for padded, size in zip(level.padded, level.resized, strict=True)]
+    padded = np.pad(resized, [*beyond, (0, 0)], constant_values=PAD)
+    channels_first = np.ascontiguousarray(padded.transpose(2, 0, 1)[None].astype(np.float32) / 256 - 0.5)
+    return torch.from_numpy(channels_first)
 
 
 def merge_maps(
@@ -56,4 +67,4 @@ def find_peaks(
         row, column = np.unravel_index(np.argmax(kept), kept.shape)
         if kept[row, column] > 0:
             xy[n], value[n] = (column, row), kept[row, column]
-    return Peaks(xy, value)
+    return Peaks(torch.from_numpy(xy), torch.from_numpy(value))

@@ -6,7 +6,7 @@ from pydantic import Field, Strict
 
 from s2hand.datasets.records import Hand
 from s2hand.datasets.settings import Settings
-from s2hand.detect.variants import SCALES, Variant, Where
+from s2hand.detect.variants import SCALES, Precision, Variant, Where
 
 Scale = Annotated[float, Field(gt=0, le=4)]
 
@@ -28,6 +28,11 @@ class DetectSettings(Settings):
     """OpenPose weights only: heights at which the network sees an image, in units of 368 pixels."""
     variant: Variant = "openpose"
     """OpenPose weights only: the published code whose peaks to reproduce, see `variants`."""
+    precision: Precision = "auto"
+    """What the network computes in: `float32`, `bfloat16`, or `auto` for the latter where the hardware has it."""
+    compile: bool = False
+    """OpenPose weights only: compile the network for each size of its input. It pays after thousands of images of one
+    size; on a CPU it needs a C++ compiler."""
     localize: Where = "whole"
     """Where the hands are: `whole`: each image is one; `body`: where OpenPose's body network sees wrists; `slim`:
     where our own finder of hands sees them."""

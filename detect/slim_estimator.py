@@ -1,7 +1,7 @@
 """The slim network behind the interface of all detectors: photographs in, keypoints and confidences out."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -10,8 +10,10 @@ from numpy.typing import NDArray
 
 from s2hand.datasets.cameras import Box, crop_image, from_crop, square_box
 from s2hand.detect.detection import Detection
+from s2hand.detect.precision import resolve_precision
 from s2hand.detect.slim import INPUT_SIZE, NETWORK_NAME, SlimNet, slim_from_tensors, slim_shapes
 from s2hand.detect.slim_decode import WINDOW, Calibration, decode
+from s2hand.detect.variants import Precision
 from s2hand.detect.weights import Weights, WeightsError, check_shapes, read_weights
 
 BATCH_SIZE = 32
@@ -26,17 +28,23 @@ class SlimEstimator:
 
     name = NETWORK_NAME
     batch_size = BATCH_SIZE
-    one_size = False
 
-    def __init__(self, network: SlimNet, calibration: Calibration, weights_sha256: str, device: torch.device) -> None:
-        self._network = network.to(device)
+    def __init__(
+        self,
+        network: SlimNet,
+        calibration: Calibration,
+        weights_sha256: str,
+        device: torch.device,
+        precision: Precision = "auto",
+    ) -> None:
+        self._dtype = resolve_precision(precision, device)
+        self._network = network.to(device, self._dtype)
         self._calibration = calibration
         self._device = device
-        self._bf16 = device.type == "cpu" and _has_bf16_matrix_unit()
         self.weights_sha256 = weights_sha256
 
     @classmethod
-    def from_weights(cls, weights: Weights, device: torch.device) -> "SlimEstimator":
+    def from_weights(cls, weights: Weights, device: torch.device, precision: Precision = "auto") -> "SlimEstimator":
         """Build it from a slim weight file; `WeightsError` if tensors or calibration are not what it needs."""
         _check(weights)
         try:
@@ -46,12 +54,17 @@ class SlimEstimator:
                 f"{weights.path}: metadata `calibration`: expected the map of confidences that `detect fit` writes, "
                 f"found none that is valid ({error})"
             ) from error
-        return cls(slim_from_tensors(weights.tensors), calibration, weights.sha256, device)
+        return cls(slim_from_tensors(weights.tensors), calibration, weights.sha256, device, precision)
 
     @property
     def parameters(self) -> Mapping[str, object]:
-        """Return the settings that change results."""
-        return {"input_size": INPUT_SIZE, "window": WINDOW}
+        """Return the settings that change results; the precision is the one that `auto` stands for on the device."""
+        precision = str(self._dtype).removeprefix("torch.")
+        return {"input_size": INPUT_SIZE, "window": WINDOW, "precision": precision}
+
+    def bucket(self, shape: tuple[int, ...]) -> Hashable:
+        """Put images of all shapes together."""
+        return None
 
     def estimate(self, images: Sequence[NDArray[np.uint8]]) -> list[Detection]:
         """Detect the hand in each image."""
@@ -66,8 +79,7 @@ class SlimEstimator:
         """Run the network: crops [B, 128, 128, 3] -> places [B, 21, 2] in pixels of the crop, beliefs [B, 21]."""
         pixels = torch.from_numpy(crops).to(self._device).permute(0, 3, 1, 2)
         with torch.inference_mode():
-            with torch.autocast(self._device.type, torch.bfloat16, enabled=self._bf16):
-                logits = self._network(pixels.float() / 127.5 - 1)
+            logits = self._network((pixels.float() / 127.5 - 1).to(self._dtype))
             places, belief = decode(logits)
         return places.cpu().numpy() * INPUT_SIZE, belief.cpu().numpy()
 
@@ -84,12 +96,3 @@ def read_slim(source: str | Path) -> Weights:
 
 def _check(weights: Weights) -> None:
     check_shapes(weights.path, "slim network", slim_shapes(), weights.tensors)
-
-
-def _has_bf16_matrix_unit() -> bool:
-    """Tell whether this CPU multiplies bfloat16 matrices in hardware (AMX): there the network runs four times faster.
-
-    Keypoints differ by a few hundredths of a pixel of the crop from those of float32, which all others compute in.
-    """
-    capabilities = getattr(torch.cpu, "get_capabilities", None)  # PyTorch 2.7 does not have it
-    return capabilities is not None and bool(capabilities().get("amx_bf16"))

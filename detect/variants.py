@@ -10,5 +10,8 @@ THRESHOLDS: dict[Variant, float] = {"openpose": 0.05, "s2hand": 0.0}
 SCALES = (0.5, 1.0, 1.5, 2.0)
 """The published sizes of the network's input, in units of 368 pixels of height."""
 
+Precision = Literal["auto", "float32", "bfloat16"]
+"""The numbers a network computes in; `auto`: bfloat16 where the hardware multiplies it natively, else float32."""
+
 Where = Literal["whole", "body", "slim"]
 """Ways to find the hands: the whole image is one; OpenPose's body network; our own small finder."""

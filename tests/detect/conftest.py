@@ -107,9 +107,12 @@ class BrightSpot:
     batch_size = 2
 
     def __init__(self, one_size: bool = True) -> None:
-        self.one_size = one_size
+        self._one_size = one_size
         self.parameters: dict[str, object] = {}
         self.batches: list[list[tuple[int, ...]]] = []
+
+    def bucket(self, shape: tuple[int, ...]) -> tuple[int, ...]:
+        return shape if self._one_size else ()
 
     def estimate(self, images: Sequence[NDArray[np.uint8]]) -> list[Detection]:
         self.batches.append([image.shape for image in images])

@@ -1,7 +1,10 @@
 """`HandDetector`: batches, left hands, and what it refuses."""
 
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 import pytest
+import torch
 
 from s2hand.detect import HandDetector
 from s2hand.detect.detection import Detection
@@ -12,7 +15,7 @@ SCALES = (0.1, 0.15)  # of 368 pixels: as quick as may be
 
 @pytest.fixture(scope="module")
 def openpose(openpose_file):
-    return HandDetector.load(openpose_file, scales=SCALES, variant="s2hand")
+    return HandDetector.load(openpose_file, scales=SCALES, variant="s2hand", precision="float32")
 
 
 def test_answers_are_in_the_order_of_the_images(bright_spot, images):
@@ -52,7 +55,8 @@ def test_left_hands_are_mirrored_there_and_back(bright_spot, images):
 
 @pytest.fixture(params=["openpose_file", "slim_file"])
 def any_network(request):
-    return HandDetector.load(request.getfixturevalue(request.param), scales=SCALES, variant="s2hand")
+    path = request.getfixturevalue(request.param)
+    return HandDetector.load(path, scales=SCALES, variant="s2hand", precision="float32")
 
 
 @pytest.mark.usefixtures("single_thread")
@@ -74,6 +78,32 @@ def test_openpose_peaks_are_centres_of_pixels_inside_the_image(openpose, images)
 
 
 @pytest.mark.usefixtures("single_thread")
+def test_openpose_batches_hold_what_the_network_sees_alike(openpose, texture, monkeypatch):
+    squares = [texture(seed, side, side) for seed, side in enumerate([40, 57, 40, 33])]
+    assert len({openpose.estimator.bucket(image.shape) for image in squares}) == 1
+    assert openpose.estimator.bucket((40, 48, 3)) != openpose.estimator.bucket((40, 40, 3))
+    alone = [openpose.detect([image])[0] for image in squares]
+    batches = []
+    estimate = openpose.estimator.estimate
+    monkeypatch.setattr(openpose.estimator, "estimate", lambda images: batches.append(len(images)) or estimate(images))
+    together = HandDetector(openpose.estimator, batch_size=8).detect(squares)
+    assert batches == [4]
+    for one, other in zip(alone, together, strict=True):
+        np.testing.assert_allclose(one.confidence, other.confidence, atol=1e-5)
+        np.testing.assert_array_equal(one.xy, other.xy)
+
+
+def test_threads_may_share_a_detector(any_network, texture):
+    images = [texture(seed, 30 + seed % 3, 40) for seed in range(12)]
+    with ThreadPoolExecutor(3, initializer=torch.set_num_threads, initargs=(1,)) as pool:
+        alone = pool.submit(lambda: [any_network.detect([image])[0] for image in images]).result()
+        together = list(pool.map(lambda image: any_network.detect([image])[0], images))
+    for one, other in zip(alone, together, strict=True):
+        np.testing.assert_array_equal(one.xy, other.xy)
+        np.testing.assert_array_equal(one.confidence, other.confidence)
+
+
+@pytest.mark.usefixtures("single_thread")
 def test_openpose_batches_change_nothing(openpose, images):
     together = openpose.detect([*images, images[0]])
     for image, hand in zip([*images, images[0]], together, strict=True):
@@ -89,8 +119,13 @@ def test_large_photographs_are_searched_in_parts(openpose, images, monkeypatch):
 
 
 def test_the_variant_is_its_threshold(openpose_file, openpose, images):
-    strict = HandDetector.load(openpose_file, scales=SCALES, variant="openpose")
-    assert strict.parameters == {"scales": list(SCALES), "variant": "openpose"}
+    strict = HandDetector.load(openpose_file, scales=SCALES, variant="openpose", precision="float32")
+    assert strict.parameters == {
+        "scales": list(SCALES),
+        "variant": "openpose",
+        "precision": "float32",
+        "compile": False,
+    }
     assert openpose.parameters["variant"] == "s2hand"
     assert (strict.detect(images)[0].confidence > 0).sum() <= (openpose.detect(images)[0].confidence > 0).sum()
 

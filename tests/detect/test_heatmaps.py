@@ -41,4 +41,7 @@ def test_merger_agrees_with_its_twin(size, scales):
 
 
 def test_matrices_are_made_once_per_size():
-    assert make_merger([plan_level(31, 33, 1.0)], CPU) is make_merger([plan_level(31, 33, 1.0)], CPU)
+    square = make_merger([plan_level(31, 31, 1.0)], CPU)
+    assert square.rows is square.columns
+    assert make_merger([plan_level(31, 33, 1.0)], CPU).columns is not square.columns
+    assert make_merger([plan_level(31, 31, 1.0)], CPU).rows is square.rows

@@ -7,8 +7,12 @@ import numpy as np
 import pytest
 import torch
 
-from s2hand.detect.pyramid import level_images, network_input, plan_level
+from s2hand.detect import reference as twin
+from s2hand.detect.device_pyramid import device_inputs
+from s2hand.detect.pyramid import level_images, network_input, network_inputs, plan_level, plan_levels, runs
 from s2hand.detect.variants import SCALES
+
+CPU = torch.device("cpu")
 
 SHAPES = json.loads((Path(__file__).parent / "reference" / "hand_network.json").read_text())["input_shapes"]
 
@@ -57,3 +61,46 @@ def test_network_input_is_blue_first_and_zero_in_the_padding():
     inside = values[:, :, : level.resized[0], : level.resized[1]]
     np.testing.assert_array_equal(inside.amax(dim=(0, 2, 3)), [-0.5, -0.5, 255 / 256 - 0.5])
     assert not values[:, :, :, level.resized[1] :].any()
+
+
+@pytest.mark.parametrize("size", [(224, 224), (61, 50), (90, 333), (300, 20), (2000, 2)])
+def test_the_device_resizes_as_opencv_does(size, texture):
+    noise = np.random.default_rng(2).integers(0, 25, (*size, 3), dtype=np.uint8)
+    images = [texture(seed, *size) // 2 + noise + 50 * (seed % 2) for seed in range(3)]
+    plans = [plan_levels(*size, SCALES[:3])] * 3
+    pairs = zip(network_inputs(images, plans, CPU), device_inputs(images, plans, CPU), strict=True)
+    for opencv, ours in pairs:
+        assert ours.shape == opencv.shape
+        assert ours.is_contiguous(memory_format=torch.channels_last)
+        grey_levels = (256 * (ours - opencv)).abs()
+        assert grey_levels.max() <= 1
+        assert grey_levels.mean() < 5e-3
+        np.testing.assert_array_equal(256 * ours % 1, 0)
+
+
+@pytest.mark.parametrize("make", [network_inputs, device_inputs])
+def test_images_of_other_sizes_do_not_change_an_input(make, texture):
+    images = [texture(seed, side, side) for seed, side in enumerate([40, 56, 56, 33, 40])]
+    plans = [plan_levels(*image.shape[:2], SCALES[:2]) for image in images]
+    assert [part for part, _ in runs(plans)] == [slice(0, 1), slice(1, 3), slice(3, 4), slice(4, 5)]
+    together = list(make(images, plans, CPU))
+    for index, (image, plan) in enumerate(zip(images, plans, strict=True)):
+        for scale, alone in enumerate(make([image], [plan], CPU)):
+            np.testing.assert_array_equal(together[scale][index], alone[0])
+
+
+def test_bfloat16_holds_the_input_exactly(texture):
+    image = texture(0, 37, 45)
+    plans = [plan_levels(37, 45, (0.5,))]
+    exact = next(network_inputs([image], plans, CPU))
+    for make in (network_inputs, device_inputs):
+        (rounded,) = make([image], plans, CPU, torch.bfloat16)
+        assert rounded.dtype == torch.bfloat16
+    np.testing.assert_array_equal(next(network_inputs([image], plans, CPU, torch.bfloat16)).float(), exact)
+
+
+def test_the_twin_makes_the_same_input(texture):
+    image = texture(1, 61, 50)
+    plan = plan_levels(61, 50, SCALES)
+    for level, ours in zip(plan, network_inputs([image], [plan], CPU), strict=True):
+        np.testing.assert_array_equal(ours, twin.network_input(image, level))

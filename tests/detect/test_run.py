@@ -19,7 +19,7 @@ SMALL = {"scales": (0.1,), "variant": "s2hand", "device": "cpu"}
 
 @pytest.fixture
 def settings(openpose_file):
-    return DetectSettings(weights=str(openpose_file), shard_size=4, **SMALL)
+    return DetectSettings(weights=str(openpose_file), shard_size=4, precision="float32", **SMALL)
 
 
 @pytest.fixture
@@ -70,6 +70,8 @@ def test_the_provenance_is_in_the_schema(photographs, tmp_path, settings, openpo
     assert json.loads(metadata["parameters"]) == {
         "scales": [0.1],
         "variant": "s2hand",
+        "precision": "float32",
+        "compile": False,
         "localize": {"name": "whole", "hand": "right", "weights_sha256": ""},
         "box_scale": 1.0,
         "min_confidence": 0.0,
