@@ -1,7 +1,6 @@
 """Find and decode photographs."""
 
 import functools
-import os
 from pathlib import Path
 from typing import Any
 
@@ -9,13 +8,23 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from s2hand.datasets.files import DataError
+from s2hand.datasets.image_files import MAX_PIXELS, ImageError, find_files, read_image_bytes
+from s2hand.datasets.image_header import ImageHeader, read_header
+from s2hand.datasets.videos import find_frame, read_frame
+
+__all__ = [
+    "IMAGE_SUFFIXES",
+    "ImageError",
+    "decode_image",
+    "image_size",
+    "list_images",
+    "read_image",
+    "read_image_bytes",
+]
 
 IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff"})
 
-
-class ImageError(DataError):
-    """An image file can't be read; the message names it and says why."""
+_REDUCED = {2: cv2.IMREAD_REDUCED_COLOR_2, 4: cv2.IMREAD_REDUCED_COLOR_4, 8: cv2.IMREAD_REDUCED_COLOR_8}
 
 
 def list_images(folder: Path) -> list[str]:
@@ -23,86 +32,93 @@ def list_images(folder: Path) -> list[str]:
 
     An image is a file whose name ends in .jpg .jpeg .png .webp .bmp .tif .tiff in any case; hidden files and
     folders are passed over (the copies `._x.jpg` that macOS leaves are no images), linked folders are
-    followed.
+    followed. A name that is not UTF-8 is given with `\\xff` for each wrong byte; reading it says what to do.
 
     Raises:
-        DataError: the folder is missing, a file, unreadable, or holds no image; or a name is not UTF-8.
+        DataError: the folder is missing, a file, unreadable, or holds no image.
     """
-    folder = Path(folder)
-    if not folder.exists():
-        raise DataError(f"{folder}: no such folder")
-    if not folder.is_dir():
-        raise DataError(f"{folder}: is a file; expected a folder of images")
-    found: list[str] = []
-    seen: set[str] = set()
-    for parent, folders, names in os.walk(folder, followlinks=True, onerror=_cannot_list):
-        real = os.path.realpath(parent)
-        if real in seen:  # a link that leads back up
-            folders.clear()
-            continue
-        seen.add(real)
-        folders[:] = sorted(name for name in folders if not name.startswith("."))
-        found += [os.path.join(parent, name) for name in names if _is_image(name)]
-    if not found:
-        kinds = " ".join(sorted(IMAGE_SUFFIXES))
-        raise DataError(f"{folder}: holds no image ({kinds})")
-    relative = [Path(path).relative_to(folder).as_posix() for path in found]
-    for name in relative:
-        _check_utf8(folder, name)
-    return sorted(relative)
-
-
-def _cannot_list(error: OSError) -> None:
-    raise DataError(f"{error.filename}: can't be listed: {error.strerror}") from error
-
-
-def _is_image(name: str) -> bool:
-    return not name.startswith(".") and os.path.splitext(name)[1].lower() in IMAGE_SUFFIXES
-
-
-def _check_utf8(folder: Path, name: str) -> None:
-    try:
-        name.encode()
-    except UnicodeEncodeError:
-        raise DataError(f"{folder}: the file name {os.fsencode(name)!r} is not UTF-8; rename the file") from None
+    return find_files(folder, IMAGE_SUFFIXES, "image")
 
 
 def read_image(path: Path) -> NDArray[np.uint8]:  # [H, W, 3] RGB
-    """Read and decode an image file: see `decode_image`.
+    """Read and decode an image file (see `decode_image`), or a frame of a video: `clip.mp4#000123`.
 
     Raises:
-        ImageError: the file is missing, unreadable, or not a whole image.
+        ImageError: the file is missing, unreadable, or not a whole image; the video has no such frame.
     """
-    return decode_image(read_image_bytes(path), str(path))
+    frame = find_frame(Path(path))
+    return decode_image(read_image_bytes(path), str(path)) if frame is None else read_frame(*frame)
 
 
-def read_image_bytes(path: Path) -> bytes:
-    """Read an image file's bytes, for who needs their digest too; `ImageError` if that fails."""
-    try:
-        return Path(path).read_bytes()
-    except OSError as error:
-        raise ImageError(f"{path}: can't be read: {error.strerror}") from error
-
-
-def decode_image(data: bytes, name: str) -> NDArray[np.uint8]:  # [H, W, 3] RGB
+def decode_image(data: bytes, name: str, reduce: int = 1) -> NDArray[np.uint8]:  # [H, W, 3] RGB
     """Decode an image file's bytes to 8-bit RGB, upright: the orientation that EXIF states is applied.
 
-    Grey and CMYK become RGB, 16 bits become 8, transparency is dropped (that of a TIFF becomes black).
+    Grey and CMYK become RGB, 16 bits become 8, transparency is dropped (that of a TIFF becomes black); of several
+    pictures in one file the first is taken.
+
+    `reduce` (1, 2, 4 or 8) gives the image at a half, a quarter or an eighth of its size, see `reduce_image`; for a
+    JPEG that is several times faster than decoding all of it.
 
     Raises:
-        ImageError: not an image, an unknown kind, or cut short; the message begins with `name`.
+        ImageError: not an image, an unknown kind, cut short, or of more than MAX_PIXELS; the message begins with
+            `name`.
     """
-    if not data:
-        raise ImageError(f"{name}: the file is empty")
+    header = _header(data, name)
     _silence_decoder()
+    early = reduce > 1 and header.kind == "jpeg" and _keeps_the_grid(header, reduce)
     try:
-        image: Any = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR_RGB)
+        image: Any = cv2.imdecode(np.frombuffer(data, np.uint8), _REDUCED[reduce] if early else cv2.IMREAD_COLOR_RGB)
     except (cv2.error, MemoryError) as error:
-        raise ImageError(f"{name}: can't be decoded ({' '.join(str(error).split())})") from error
+        raise ImageError(name, f"can't be decoded ({' '.join(str(error).split())})") from error
     if image is None:
-        raise ImageError(f"{name}: not an image of a known kind, or cut short ({len(data)} bytes)")
+        raise ImageError(name, _unknown(data))
+    if early:  # there is no reading of reduced RGB
+        image = cv2.cvtColor(image, cv2.COLOR_BGR2RGB)
+    elif reduce > 1:
+        image = reduce_image(image, reduce)
     upright: NDArray[np.uint8] = image
     return upright
+
+
+def reduce_image(image: NDArray[np.uint8], reduce: int) -> NDArray[np.uint8]:  # [H, W, 3] -> [H / reduce, ...]
+    """Scale an image down by an integer: a point at x, y comes to x / reduce, y / reduce exactly.
+
+    Each pixel is the mean of those that it covers; where a last column or row covers fewer, the image's edge goes on.
+    """
+    below, right = (-side % reduce for side in image.shape[:2])
+    whole = cv2.copyMakeBorder(image, 0, below, 0, right, cv2.BORDER_REPLICATE)
+    size = (whole.shape[1] // reduce, whole.shape[0] // reduce)
+    return cv2.resize(whole, size, interpolation=cv2.INTER_AREA).astype(np.uint8, copy=False)
+
+
+def image_size(data: bytes, name: str = "image") -> tuple[int, int]:
+    """Width and height in pixels of the image that `decode_image` would give, from the file's header alone.
+
+    Raises:
+        ImageError: as `decode_image`, as far as the header tells.
+    """
+    return _header(data, name).upright_size
+
+
+def _header(data: bytes, name: str) -> ImageHeader:
+    if not data:
+        raise ImageError(name, "the file is empty")
+    header = read_header(data)
+    if header is None:
+        raise ImageError(name, _unknown(data))
+    if header.width * header.height > MAX_PIXELS:
+        size = f"{header.width} x {header.height} pixels"
+        raise ImageError(name, f"{size}: expected at most {MAX_PIXELS:,} in all; scale the image down")
+    return header
+
+
+def _keeps_the_grid(header: ImageHeader, reduce: int) -> bool:
+    # A turned or mirrored image can have the pixels that cover fewer on the left or above: coordinates would shift.
+    return header.orientation == 1 or (header.width % reduce == 0 and header.height % reduce == 0)
+
+
+def _unknown(data: bytes) -> str:
+    return f"not an image of a known kind, or cut short ({len(data)} bytes)"
 
 
 @functools.cache
