@@ -1,21 +1,23 @@
 """OpenPose's JSON: a file per image, `NAME_keypoints.json`, alone or in a folder and below it.
 
-The image is the one of the same name, whatever its suffix, in the same sub-folder. The files hold no boxes: a hand's
+The image is the one, or the frame of a video, whose labels an export would put there: of the same name, whatever its
+suffix, in the same sub-folder. The files hold no boxes: a hand's
 box is the square around its joints, enlarged by `MARGIN`.
 """
 
 from collections.abc import Iterator
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from s2hand.datasets.cameras import Box
+from s2hand.datasets.exports.openpose_json import label_name
 from s2hand.datasets.exports.output import LABEL_SUFFIX
 from s2hand.datasets.files import DataError, read_json
-from s2hand.datasets.images import list_images
 from s2hand.datasets.imports.labels import LabelledHand, Labels, is_labelled, joints_from_list, square_around
+from s2hand.datasets.listing import list_items
 from s2hand.datasets.records import HANDS, Hand
 
 MARGIN = 1.4  # joints lie inside the hand
@@ -29,13 +31,13 @@ def read(labels: Path, images: Path, hand: Hand) -> Labels:
     """
     del hand
     root, files = _files(labels)
-    by_stem: dict[str, list[str]] = {}
-    for name in list_images(images):
-        by_stem.setdefault(str(PurePosixPath(name).with_suffix("")), []).append(name)
+    by_label: dict[str, list[str]] = {}
+    for name in list_items(images).names:
+        by_label.setdefault(label_name(name), []).append(name)
     found: Labels = {}
     for file in files:
-        stem = file.relative_to(root).as_posix().removesuffix(LABEL_SUFFIX)
-        names = by_stem.get(stem, [stem])  # one that is not there fails as an image, by this name
+        label = file.relative_to(root).as_posix()
+        names = by_label.get(label, [label.removesuffix(LABEL_SUFFIX)])  # one that is not there fails by this name
         if len(names) > 1:
             raise DataError(f"{file}: could be of {' or '.join(names)}; take one away")
         found[names[0]] = list(_hands(file))

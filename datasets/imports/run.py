@@ -10,13 +10,14 @@ from pathlib import Path, PurePosixPath
 
 from s2hand.datasets.cameras import square_box
 from s2hand.datasets.files import DataError, digest, sha256_file, source_digest
-from s2hand.datasets.images import ImageError, read_image
+from s2hand.datasets.image_files import ImageError
 from s2hand.datasets.imports import FORMATS
 from s2hand.datasets.imports.labels import LabelledHand, Labels
+from s2hand.datasets.listing import read_item
 from s2hand.datasets.manifest import MANIFEST, Manifest, read_manifest
 from s2hand.datasets.records import Hand
 from s2hand.datasets.rows import HandRow, Provenance
-from s2hand.datasets.shards import Failure, ShardStore, Source, fingerprint
+from s2hand.datasets.shards import Failure, ShardStore, Source
 
 Progress = Callable[[int, int], None]  # (images done, images in all)
 DETECTOR = "imported"
@@ -102,12 +103,12 @@ def _check_names(labels: Path, images: Path, names: Sequence[str]) -> None:
 
 
 def _label(root: Path, image: str, hands: Sequence[LabelledHand]) -> LabelledImage:
-    source = fingerprint(root, image)
+    item = read_item(root, image)
+    source = Source(image, item.size, item.sha256)
     try:
-        height, width = read_image(root / image).shape[:2]
+        width, height = item.image_size()
     except ImageError as error:
-        reason = str(error).removeprefix(f"{root / image}: ")
-        return LabelledImage(source, [], Failure(image, reason))
+        return LabelledImage(source, [], Failure(image, error.reason))
     rows = [
         HandRow(
             image, source.sha256, width, height, one.hand, index, one.box or square_box(width, height), one.keypoints

@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+import av
 import numpy as np
 import pytest
 
@@ -12,6 +13,8 @@ from s2hand.datasets.files import DataError, sha256_file, write_json
 from s2hand.datasets.imports.run import import_labels
 from s2hand.datasets.keypoints import read_failures, read_keypoints, to_arrays
 from s2hand.datasets.manifest import read_manifest
+from s2hand.datasets.rows import Provenance
+from s2hand.datasets.shards import ShardStore, Source
 
 OUTPUTS = {"coco": "l.json", "coco-wholebody": "l.json", "openpose-json": "labels", "s2hand-json": "l.json"}
 JOINTS = [[float(joint), 2.0 * joint] for joint in range(21)]
@@ -245,6 +248,33 @@ def test_wrong_openpose_json(collection, tmp_path, people, message):
     write_json(tmp_path / "a_keypoints.json", {"people": people})
     with pytest.raises(DataError, match=rf"a_keypoints\.json: {message}"):
         import_labels(tmp_path / "a_keypoints.json", collection.images, tmp_path / "out", "openpose-json")
+
+
+@pytest.mark.parametrize("name", OUTPUTS)
+def test_frames_of_a_video(tmp_path, hand_row, name):
+    """Out and in again, as OpenPose names them: clip_000000000002_keypoints.json."""
+    (tmp_path / "videos").mkdir()
+    with av.open(str(tmp_path / "videos" / "clip.mp4"), "w") as video:
+        stream = video.add_stream("mpeg4", 10)
+        stream.width, stream.height, stream.pix_fmt = 64, 48, "yuv420p"
+        for value in range(4):
+            video.mux(stream.encode(av.VideoFrame.from_ndarray(np.full((48, 64, 3), 60 * value, np.uint8))))
+        video.mux(stream.encode())
+    frames = ["clip.mp4#000001", "clip.mp4#000002"]
+    store = ShardStore(tmp_path / "shards", Provenance("slim", "aa", {}, "cc"))
+    with store.writing():
+        rows = [hand_row(image=frame, width=64, height=48) for frame in frames]
+        store.write(0, [Source(frame, 1, "0" * 64) for frame in frames], rows, [])
+        store.finish(1)
+    labels = tmp_path / OUTPUTS[name]
+    export_keypoints(store.folder, labels, name)
+    if labels.is_dir():
+        assert (labels / "clip_000000000002_keypoints.json").is_file()
+    manifest = import_labels(labels, tmp_path / "videos", tmp_path / "out", name)
+    assert (manifest.rows, manifest.failures) == (2, 0)
+    arrays = to_arrays(read_keypoints(tmp_path / "out"))
+    assert (arrays.images, arrays.sizes.tolist()) == (frames, [[64, 48]] * 2)
+    assert set(arrays.sha256) == {sha256_file(tmp_path / "videos" / "clip.mp4")}
 
 
 def test_a_label_of_two_images(collection, tmp_path, write_image):
