@@ -66,13 +66,21 @@ class BoxTable:
         rows = range(int(self._edges[place]), int(self._edges[place + 1]))
         return tuple(HandBox(Box(*self._boxes[row].tolist()), "right" if self._right[row] else "left") for row in rows)
 
-    def check_images(self, names: Collection[str], folder: Path) -> None:
-        """Refuse boxes of images that are not among `names`, those of a folder: `DataError` with the first."""
+    def images_absent(self, names: Collection[str], folder: Path) -> int:
+        """Count the images with boxes that are not among `names`, those of a folder: it may hold a part of them.
+
+        Raises:
+            DataError: none of them is there, so that the folder or the way of naming is another.
+        """
         known = names if isinstance(names, set | frozenset) else frozenset(names)
-        for image, place in self._place.items():
-            if image not in known:
-                row = _row(int(self._rows[self._edges[place]]))
-                raise DataError(f"{self.path}: {row}: image {image!r}: not among the {len(known)} images in {folder}")
+        absent = [image for image in self._place if image not in known]
+        if absent and len(absent) == len(self._place):
+            row = _row(int(self._rows[self._edges[0]]))
+            raise DataError(
+                f"{self.path}: {row}: image {absent[0]!r}: not among the {len(known)} images in {folder}, nor is any "
+                f"other; expected paths relative to that folder, such as {min(known, default='a/b.jpg')!r}"
+            )
+        return len(absent)
 
 
 def read_boxes(path: Path, hand: Hand = "right") -> BoxTable:

@@ -7,8 +7,10 @@ from s2hand.detect.hands import HandFinder
 PASSIVE = (
     *("cli.py", "console.py", "commands", "fit", "hub.py", "cluster.py"),
     *("sheet.py", "selection.py", "stats.py", "suspicious.py", "tiles.py"),
+    *("drawing.py", "exports", "imports", "folder.py", "freihand.py", "packs.py", "safe_pickle.py", "plain_arrays.py"),
 )
-"""Parts of `detect` that no keypoint passes through: a change there makes no shard stale. What is new counts."""
+"""Parts of `datasets` and `detect` that no keypoint passes through: a change there makes no shard stale. What is new
+counts."""
 
 
 def provenance_of(finder: HandFinder) -> Provenance:

@@ -15,6 +15,7 @@ from typing import Protocol
 
 import pyarrow.parquet as pq
 
+from s2hand.datasets.boxes import read_boxes
 from s2hand.datasets.files import digest
 from s2hand.datasets.images import list_images
 from s2hand.datasets.manifest import Manifest
@@ -36,6 +37,7 @@ class Summary:
     resumed: int  # images of shards that an earlier run had finished
     seconds: float
     mean_confidence: float  # over all joints of all hands; NaN without hands
+    boxes_unused: int = 0  # images that the file of boxes has, and the folder has not
 
     @property
     def images_per_second(self) -> float:
@@ -57,10 +59,11 @@ def run_detection(
     Read the result with `s2hand.datasets.read_keypoints(out)`.
 
     Raises ValueError for a missing or empty folder, wrong weights, an unknown device, a folder `out` in use, and
-    for workers that do not see the same files and code.
+    for workers that do not see the same files and code, and for a file of boxes that is of another folder.
     """
     started = time.monotonic()
     chosen = sorted(set(names)) if names is not None else list_images(images)
+    unused = _boxes_unused(settings, chosen, Path(images))
     job = Job(Path(images).absolute(), Path(out).absolute(), settings)
     counter = Counter(progress or (lambda done, total: None), len(chosen))
     with _crew(job) as crew:
@@ -76,7 +79,14 @@ def run_detection(
         resumed=counter.resumed,
         seconds=time.monotonic() - started,
         mean_confidence=mean_confidence(store.folder, manifest),
+        boxes_unused=unused,
     )
+
+
+def _boxes_unused(settings: DetectSettings, names: Sequence[str], folder: Path) -> int:
+    if settings.boxes is None:
+        return 0
+    return read_boxes(Path(settings.boxes), settings.hand).images_absent(names, folder)
 
 
 class Crew(Protocol):

@@ -116,5 +116,7 @@ def _print_summary(summary: "Summary", out: Path, pages: list[Path]) -> None:
         "keypoints": f"{out}",
         "contact sheet": ", ".join(str(page) for page in pages) or "none",
     }
+    if summary.boxes_unused:
+        rows["not in the folder"] = f"{summary.boxes_unused} images that the file of boxes names"
     for name, value in rows.items():
         typer.echo(f"{name:<20} {value}")

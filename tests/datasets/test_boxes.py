@@ -110,9 +110,11 @@ def test_files_that_are_none(tmp_path: Path) -> None:
 
 def test_images_that_are_not_in_the_folder(tmp_path: Path) -> None:
     table = read_boxes(write(tmp_path / "boxes.csv", image=["a", "b", "b", "c"]))
-    table.check_images(["a", "b", "c", "d"], Path("photographs"))
-    with pytest.raises(DataError, match=r"boxes\.csv: row 2: image 'b': not among the 2 images in photographs"):
-        table.check_images({"a", "c"}, Path("photographs"))
+    assert table.images_absent(["a", "b", "c", "d"], Path("photographs")) == 0
+    assert table.images_absent({"a", "z"}, Path("photographs")) == len(list(table)) - 1
+    message = r"boxes\.csv: row 1: image 'a': not among the 1 images in photographs, nor .* such as 'z/a\.jpg'"
+    with pytest.raises(DataError, match=message):
+        table.images_absent({"z/a.jpg"}, Path("photographs"))
 
 
 def test_the_boxes_of_keypoint_shards(collection) -> None:
