@@ -55,8 +55,9 @@ def find_files(folder: Path, suffixes: Collection[str], what: str) -> list[str]:
             continue
         seen.add(real)
         folders[:] = sorted(name for name in folders if not name.startswith("."))
-        below = Path(parent).relative_to(folder)
-        found.update(_utf8((below / name).as_posix()) for name in names if has_suffix(name, suffixes))
+        below = Path(parent).relative_to(folder).as_posix()
+        start = "" if below == "." else f"{below}/"
+        found.update(_utf8(start + name) for name in names if has_suffix(name, suffixes))
     if not found:
         raise DataError(f"{folder}: holds no {what} ({' '.join(sorted(suffixes))})")
     return sorted(found)

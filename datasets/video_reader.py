@@ -153,6 +153,8 @@ class VideoReader:
                 elif number < self._key or self.index.times[number] < self.index.times[self._key]:
                     continue  # leans on what was before the key packet
                 else:
+                    if packet.is_corrupt:  # the file ends within it
+                        self._add_error(number)
                     packet.opaque = (number,)  # an object of its own: PyAV knows it by its address
                 for image in self._decode(packet, number):
                     (source,) = image.opaque

@@ -1,0 +1,205 @@
+"""Frames as decoding from the beginning gives them, in whatever order they are asked for."""
+
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import av
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from s2hand.datasets.image_files import ImageError
+from s2hand.datasets.video_index import file_version, index_video
+from s2hand.datasets.video_reader import KEPT, VideoReader
+
+X264 = "keyint=12:min-keyint=12:scenecut=0:b-adapt=0:bframes=2:threads=1"
+KINDS: dict[str, tuple[str, str, dict[str, str]]] = {
+    "H.264 in MP4": ("mp4", "libx264", {}),
+    "H.264, open groups": ("mp4", "libx264", {"x264-params": f"{X264}:open-gop=1"}),
+    "H.264 in MOV": ("mov", "libx264", {}),
+    "H.264 in MKV": ("mkv", "libx264", {}),
+    "H.264 in AVI, which has no times": ("avi", "libx264", {"x264-params": X264.replace("bframes=2", "bframes=0")}),
+    "MPEG-4 in AVI": ("avi", "mpeg4", {}),
+    "MPEG-4 in M4V": ("m4v", "mpeg4", {}),
+    "H.265 in MP4": ("mp4", "libx265", {"x265-params": "log-level=none:keyint=12:bframes=3"}),
+    "VP8 in WebM": ("webm", "libvpx", {"auto-alt-ref": "1", "lag-in-frames": "12"}),
+    "VP9 in WebM": ("webm", "libvpx-vp9", {"lag-in-frames": "12"}),
+}
+
+
+class Counted(VideoReader):
+    """Counts how often it had to seek."""
+
+    seeks = 0
+
+    def _seek(self, place: int) -> None:
+        self.seeks += 1
+        super()._seek(place)
+
+
+def decode_all(path: Path) -> list[NDArray[np.uint8]]:
+    with av.open(str(path)) as container:
+        return [frame.to_ndarray(format="rgb24") for frame in container.decode(video=0)]
+
+
+@pytest.fixture
+def clip(tmp_path: Path, write_video: Callable[..., Path]) -> Path:
+    return write_video(tmp_path / "clip.mp4")
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_frames_are_exact_in_any_order(
+    kind: str, tmp_path: Path, write_video: Callable[..., Path], number_in: Callable[..., int]
+) -> None:
+    suffix, codec, options = KINDS[kind]
+    if codec not in av.codecs_available:
+        pytest.skip(f"no {codec} here")
+    path = write_video(tmp_path / f"clip.{suffix}", codec=codec, **options)
+    expected = decode_all(path)
+    assert [number_in(image) for image in expected] == list(range(60))
+    version = file_version(path)
+    orders = [range(60), range(59, -1, -1), range(0, 60, 7), np.random.default_rng(0).permutation(60).tolist()]
+    for order in orders:
+        reader = VideoReader(version)
+        for frame in order:
+            np.testing.assert_array_equal(reader.read(frame), expected[frame], err_msg=f"frame {frame}")
+
+
+def test_there_are_b_frames_and_groups(clip: Path) -> None:
+    index = index_video(file_version(clip))
+    assert index.keys.tolist() == [0, 12, 24, 36, 48]
+    assert (np.diff(index.times) < 0).sum() > 10
+
+
+def test_rising_frames_need_no_seeking(clip: Path) -> None:
+    reader = Counted(file_version(clip))
+    for frame in range(60):
+        reader.read(frame)
+    assert reader.seeks == 0
+
+
+def test_frames_far_apart_skip_what_is_between(clip: Path) -> None:
+    reader = Counted(file_version(clip))
+    decoded: list[int] = []
+    keep = reader._keep
+    reader._keep = lambda packet, image: (decoded.append(packet), keep(packet, image))[1]  # type: ignore[method-assign]
+    for frame in (0, 30, 55):
+        reader.read(frame)
+    assert reader.seeks == 2
+    assert len(decoded) < 25
+
+
+@pytest.mark.parametrize("every", [1, 3, 10])
+def test_threads_share_a_reader(clip: Path, number_in: Callable[..., int], every: int) -> None:
+    reader = Counted(file_version(clip))
+    frames = range(0, 60, every)
+    with ThreadPoolExecutor(8) as pool:
+        assert [number_in(image) for image in pool.map(reader.read, frames)] == list(frames)
+    assert reader.seeks <= 4  # without order among them it would be one for nearly every frame
+    assert len(reader._kept) <= KEPT
+
+
+def test_a_thread_that_comes_late_finds_its_frame(clip: Path, number_in: Callable[..., int]) -> None:
+    reader = Counted(file_version(clip))
+    for frame in (1, 0, 3, 2, 5, 4, 8, 6, 7):
+        assert number_in(reader.read(frame)) == frame
+    assert reader.seeks == 0
+
+
+def test_the_lowest_waiting_frame_is_read_first(clip: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    reader = VideoReader(file_version(clip))
+    read: list[int] = []
+    go_on = threading.Event()
+    find = reader._find
+
+    def slow(frame: int) -> Any:
+        if not read:
+            go_on.wait(10)
+        read.append(frame)
+        return find(frame)
+
+    monkeypatch.setattr(reader, "_find", slow)
+    threads = [threading.Thread(target=reader.read, args=(frame,)) for frame in (0, 9, 4, 7, 2)]
+    for count, thread in enumerate(threads, 1):
+        thread.start()
+        while len(reader._waiting) < count:
+            pass
+    go_on.set()
+    for thread in threads:
+        thread.join()
+    assert read == [0, 2, 4, 7, 9]
+
+
+@pytest.mark.parametrize("turned", [0, 90, 180, 270])
+def test_the_turn_of_a_telephone_is_applied(turned: int, tmp_path: Path, write_video: Callable[..., Path]) -> None:
+    plain = VideoReader(file_version(write_video(tmp_path / "plain.mp4", 3))).read(1)
+    path = write_video(tmp_path / "turned.mp4", 3, turned=turned)
+    np.testing.assert_array_equal(VideoReader(file_version(path)).read(1), np.rot90(plain, turned // 90))
+
+
+def test_mirrored_film(tmp_path: Path, write_video: Callable[..., Path]) -> None:
+    path = write_video(tmp_path / "a.mp4", 3)
+    plain = VideoReader(file_version(path)).read(1)
+    data = bytearray(path.read_bytes())
+    place = data.index(b"tkhd") + 44  # the matrix a b u, c d v, x y w
+    for matrix, expected in {
+        (-65536, 0, 0, 0, 65536, 0): plain[:, ::-1],
+        (65536, 0, 0, 0, -65536, 0): plain[::-1],
+        (0, 65536, 0, 65536, 0, 0): plain.transpose(1, 0, 2),
+        (0, -65536, 0, -65536, 0, 0): plain[::-1, ::-1].transpose(1, 0, 2),
+    }.items():
+        data[place : place + 24] = np.array(matrix, ">i4").tobytes()
+        path.write_bytes(data)
+        np.testing.assert_array_equal(VideoReader(file_version(path)).read(1), expected, err_msg=str(matrix))
+
+
+def packets(path: Path) -> list[tuple[int, int]]:
+    with av.open(str(path)) as container:
+        return [(packet.pos, packet.size) for packet in container.demux(video=0) if packet.size]
+
+
+def outcome(reader: VideoReader, frame: int) -> bytes:
+    try:
+        return reader.read(frame).tobytes()
+    except ImageError as error:
+        return error.reason.encode()
+
+
+def test_a_damaged_group_fails_from_there_on_and_the_rest_works(clip: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    whole = decode_all(clip)
+    place, size = packets(clip)[16]
+    data = bytearray(clip.read_bytes())
+    data[place + 5 : place + size] = np.random.default_rng(0).bytes(size - 5)
+    clip.write_bytes(data)
+    reader = VideoReader(file_version(clip))
+    found = {frame: outcome(reader, frame) for frame in range(60)}
+    failed = [frame for frame in found if found[frame].startswith(b"can't be decoded: the video is damaged")]
+    assert failed == list(range(failed[0], 24))
+    assert failed[0] in (15, 16, 17)
+    assert all(found[frame] == whole[frame].tobytes() for frame in range(60) if frame not in failed)
+    reader = VideoReader(file_version(clip))
+    for frame in np.random.default_rng(1).permutation(60).tolist():
+        assert outcome(reader, frame) == found[frame], frame  # whichever way it was reached
+    assert capfd.readouterr() == ("", "")
+
+
+def test_a_file_that_breaks_off_gives_what_it_has(tmp_path: Path, write_video: Callable[..., Path]) -> None:
+    path = write_video(tmp_path / "clip.mkv")
+    whole = decode_all(path)
+    path.write_bytes(path.read_bytes()[: path.stat().st_size * 6 // 10])
+    reader = VideoReader(file_version(path))
+    count = len(reader.index.shown)
+    assert 20 < count < 50
+    good = [frame for frame in range(count) if outcome(reader, frame) == whole[frame].tobytes()]
+    assert len(good) >= count - 4
+    assert good[:12] == list(range(12))
+
+
+def test_frames_that_are_not_there(clip: Path) -> None:
+    reader = VideoReader(file_version(clip))
+    for frame in (60, 1000, -1):
+        with pytest.raises(ImageError, match="there is no such frame; the video has 60, from 0"):
+            reader.read(frame)
