@@ -7,7 +7,9 @@ scale s has two small matrices, and
     average  = sum_s  R_s M_s C_s^T        smoothed = sum_s (G R_s) M_s (G C_s)^T
 
 with M_s the map, R_s [H, h_s] and C_s [W, w_s] the two resizes of rows and columns in one, and G the
-Gaussian. The step by step form is `s2hand.detect.reference.merge_maps`; tests compare the two.
+Gaussian. Few entries of R_s are not zero: on a CPU the product with it, the larger one, adds up only these
+(`taps`); a GPU is quicker with the whole of it. The step by step form is
+`s2hand.detect.reference.merge_maps`; tests compare the two.
 """
 
 from collections.abc import Sequence
@@ -23,6 +25,7 @@ from torch import Tensor
 
 from s2hand.detect.openpose import STRIDE
 from s2hand.detect.pyramid import Level
+from s2hand.detect.taps import Taps
 from s2hand.detect.transfer import upload
 
 SIGMA = 3.0  # pixels of the image
@@ -31,45 +34,67 @@ CUBIC = -0.75  # OpenCV's parameter of the cubic kernel
 Matrix = NDArray[np.float64]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Axis:
-    """The matrices of all scales for one axis: rows or columns of the maps."""
+    """A matrix of one axis, the scales side by side: to the rows or columns of the image from those of all maps."""
 
-    plain: tuple[Tensor, ...]  # per scale [size, cells]
-    smooth: tuple[Tensor, ...]  # the same, with the Gaussian after them
+    matrix: Tensor  # [size, sum of cells]
+    cells: tuple[int, ...]  # of each scale
+    taps: Taps | None  # the same for the rows of maps on a CPU
+
+    def widen(self, maps: Sequence[Tensor]) -> Tensor:
+        """Multiply maps [N, h_s, w_s] from the right, scale by scale, and stack them: [N, sum of h_s, size]."""
+        matrices = self.matrix.split_with_sizes(self.cells, dim=1)
+        return torch.cat([maps_s @ matrix.T for maps_s, matrix in zip(maps, matrices, strict=True)], dim=1)
+
+    def heighten(self, maps: Tensor) -> Tensor:
+        """Multiply stacked maps [N, sum of cells, W] from the left, which sums the scales: [N, size, W]."""
+        if self.taps is None:
+            return self.matrix @ maps
+        return torch.from_numpy(self.taps.apply(maps.numpy()))
+
+
+@dataclass(frozen=True, eq=False)
+class Axes:
+    """Both matrices of one axis: without and with the Gaussian."""
+
+    plain: Axis
+    smooth: Axis
 
 
 @dataclass(frozen=True)
 class Merger:
     """The matrices of one image size on one device."""
 
-    rows: Axis
-    columns: Axis
+    rows: Axes
+    columns: Axes
 
     def average(self, maps: Sequence[Tensor]) -> Tensor:
         """Enlarge maps [N, h_s, w_s], one tensor per scale, and average the scales: [N, H, W]."""
-        return _separable(self.rows.plain, self.columns.plain, maps)
+        return self.rows.plain.heighten(self.columns.plain.widen(maps))
 
     def smooth(self, maps: Sequence[Tensor]) -> Tensor:
         """Compute the Gaussian of `average(maps)`, not from it but from the small maps: [N, H, W]."""
-        return _separable(self.rows.smooth, self.columns.smooth, maps)
+        return self.rows.smooth.heighten(self.columns.smooth.widen(maps))
 
 
 def make_merger(levels: Sequence[Level], device: torch.device) -> Merger:
     """Collect the matrices for images of one size."""
     height, width = levels[0].image
     rows, columns = (tuple((level.cells[axis], level.resized[axis]) for level in levels) for axis in (0, 1))
-    return Merger(_axis(rows, height, device), _axis(columns, width, device))
+    return Merger(_axes(rows, height, device), _axes(columns, width, device))
 
 
 @lru_cache(maxsize=128)  # a data set of crops has few sizes, and rows and columns of a square share theirs
-def _axis(sizes: tuple[tuple[int, int], ...], size: int, device: torch.device) -> Axis:
+def _axes(sizes: tuple[tuple[int, int], ...], size: int, device: torch.device) -> Axes:
     """Make the matrices of one axis from each scale's cells and resized size, and move them to the device at once."""
     matrix = np.concatenate([enlarging(cells, resized, size) for cells, resized in sizes], axis=1)
     matrix /= np.sqrt(len(sizes))  # the average over the scales: half of it here, half in the other axis
-    both = upload(torch.from_numpy(np.stack([matrix, smoothing(matrix)])).float(), device)
-    plain, smooth = (one.split([cells for cells, _ in sizes], dim=1) for one in both)
-    return Axis(plain, smooth)
+    both = np.stack([matrix, smoothing(matrix)]).astype(np.float32)
+    cells = tuple(cells for cells, _ in sizes)
+    taps = [Taps.of(one) if device.type == "cpu" else None for one in both]
+    plain, smooth = upload(torch.from_numpy(both), device)
+    return Axes(Axis(plain, cells, taps[0]), Axis(smooth, cells, taps[1]))
 
 
 def enlarging(cells: int, resized: int, size: int) -> Matrix:
@@ -108,9 +133,3 @@ def _cubic_kernel(distance: Matrix) -> Matrix:
     near = ((CUBIC + 2) * x - (CUBIC + 3)) * x * x + 1
     far = ((CUBIC * x - 5 * CUBIC) * x + 8 * CUBIC) * x - 4 * CUBIC
     return np.where(x <= 1, near, np.where(x < 2, far, 0.0))
-
-
-def _separable(rows: Sequence[Tensor], columns: Sequence[Tensor], maps: Sequence[Tensor]) -> Tensor:
-    """Sum rows_s @ maps_s @ columns_s^T over the scales, as one product over the rows of all scales."""
-    widened = [maps_s @ columns_s.T for maps_s, columns_s in zip(maps, columns, strict=True)]
-    return torch.cat(list(rows), dim=1) @ torch.cat(widened, dim=1)
