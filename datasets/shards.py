@@ -34,6 +34,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from s2hand.datasets.files import DataError, digest, remove_partial_files, replacing, sha256_file
+from s2hand.datasets.listing import item_identity
 from s2hand.datasets.manifest import FORMAT, MANIFEST, Manifest, Shard, shard_name, shard_names
 from s2hand.datasets.rows import HandRow, Provenance, check_schema, rows_to_table
 
@@ -64,12 +65,8 @@ class Failure:
 
 
 def fingerprint(root: Path, image: str) -> Source:
-    """Read an image file through and say which bytes it holds."""
-    path = Path(root) / image
-    try:
-        return Source(image, path.stat().st_size, sha256_file(path))
-    except OSError:
-        return Source(image, 0, "")
+    """Read the file of an image or a frame through and say which bytes it holds."""
+    return Source(image, *item_identity(root, image))
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from s2hand.datasets.cameras import OUTSIDE, Box, square_box
+from s2hand.datasets.cameras import OUTSIDE, Box
 
 MOST_OF_IMAGE = 4  # a square this many times the image's longer side shows nothing
 
@@ -43,11 +43,6 @@ def cut_square(image: NDArray[np.uint8], square: Box) -> NDArray[np.uint8]:  # [
 def is_whole(box: Box, width: int, height: int) -> bool:
     """Tell whether a box is a whole image of that size: then the image is looked at as it is, not as a square."""
     return (box.x, box.y, box.w, box.h) == (0, 0, width, height)
-
-
-def looked_at(box: Box, width: int, height: int, scale: float = 1.0) -> Box:
-    """Return the square that a shard reports for a hand's box."""
-    return square_box(width, height) if is_whole(box, width, height) else hand_square(box, scale)
 
 
 def _say(square: Box) -> str:

@@ -66,6 +66,10 @@ class KeypointEstimator(Protocol):
     def batch_size(self) -> int:
         """Return how many images to hand over at a time."""
 
+    @property
+    def enough(self) -> int | None:
+        """Return how many pixels of an image's longer side suffice, if more are only averaged; None if they are not."""
+
     def bucket(self, shape: tuple[int, ...]) -> Hashable:
         """Say which images go together: those of a batch must be alike in this; `shape` is an image's [H, W, 3]."""
 

@@ -39,7 +39,7 @@ class Engine:
     def run(self, tasks: Sequence[Task], done: Callable[[int], None]) -> Generator[tuple[int, Group]]:
         """Yield each shard's number and content in order; `done` is told how many photographs are finished."""
         names = [name for _, images in tasks for name in images]
-        with closing(prefetch(self.root, names)) as stream, compute_threads(self.threads) as pool:
+        with closing(prefetch(self.root, names, self.finder.enough)) as stream, compute_threads(self.threads) as pool:
             whole = Group()
             for number, future in drawn_ahead(self._submit(tasks, stream, pool), self.threads + 1):
                 if future is None:

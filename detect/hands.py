@@ -7,14 +7,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from s2hand.datasets.boxes import HandBox
-from s2hand.datasets.cameras import Box
-from s2hand.datasets.records import HANDS
+from s2hand.datasets.cameras import Box, square_box
+from s2hand.datasets.records import HANDS, Hand
 from s2hand.datasets.rows import HandRow
 from s2hand.datasets.shards import Failure, Source
-from s2hand.detect.crops import cut_square, is_whole, looked_at
+from s2hand.detect.crops import cut_square, hand_square, is_whole
 from s2hand.detect.detection import Detection
 from s2hand.detect.detector import HandDetector
-from s2hand.detect.localize import Localizer
+from s2hand.detect.localize import Localizer, WholeImage
 from s2hand.detect.prefetch import Loaded
 
 
@@ -33,9 +33,9 @@ class Look:
 
     loaded: Loaded
     found: HandBox
-    square: Box  # in the photograph as decoded; what the shard reports
+    square: Box  # in the photograph; what the shard reports
     crop: NDArray[np.uint8]  # [h, w, 3]
-    corner: tuple[float, float]  # of the crop in the photograph
+    corner: tuple[float, float]  # of the crop in the photograph as decoded
 
 
 @dataclass(frozen=True)
@@ -47,59 +47,71 @@ class HandFinder:
     box_scale: float = 1.0
     min_confidence: float = 0.0
 
+    @property
+    def enough(self) -> int | None:
+        """Return how many pixels of a photograph's longer side suffice; None where every pixel counts."""
+        return self.detector.estimator.enough if isinstance(self.localizer, WholeImage) else None
+
     def find(self, group: Sequence[Loaded]) -> Group:
         """Find the hands of a group of photographs; one that can't be used is a failure and stops nothing."""
         result = Group([one.source for one in group])
+        failed = {id(one): one.problem for one in group if one.image is None}
         readable = [(one, one.image) for one in group if one.image is not None]
-        result.failures.extend(Failure(one.source.image, one.problem) for one in group if one.image is None)
         located = self.localizer.locate([image for _, image in readable], [one.source.image for one, _ in readable])
         looks: list[Look] = []
         for (one, image), hands in zip(readable, located, strict=True):
             try:
                 looks += [self._look(one, image, found) for found in hands]
             except ValueError as error:
-                looks = [look for look in looks if look.loaded is not one]
-                result.failures.append(Failure(one.source.image, str(error)))
-        result.rows.extend(self._rows(looks))
+                failed[id(one)] = str(error)
+        answers = list(zip(looks, self._detect(looks), strict=True))
+        failed |= {id(look.loaded): str(answer) for look, answer in answers if isinstance(answer, ValueError)}
+        result.failures.extend(Failure(one.source.image, failed[id(one)]) for one in group if id(one) in failed)
+        found = [(look, answer) for look, answer in answers if id(look.loaded) not in failed]
+        result.rows.extend(self._rows(found))
         return result
 
     def _look(self, loaded: Loaded, image: NDArray[np.uint8], found: HandBox) -> Look:
         height, width = image.shape[:2]
-        square = looked_at(found.box, width, height, self.box_scale)
         if is_whole(found.box, width, height):
-            return Look(loaded, found, square, image, (0.0, 0.0))
+            return Look(loaded, found, square_box(loaded.width, loaded.height), image, (0.0, 0.0))
+        assert loaded.reduce == 1, "only whole photographs are decoded smaller"
+        square = hand_square(found.box, self.box_scale)
         return Look(loaded, found, square, cut_square(image, square), (square.x, square.y))
 
-    def _rows(self, looks: Sequence[Look]) -> list[HandRow]:
-        """Detect, and number the hands of each photograph that are left."""
+    def _rows(self, found: Sequence[tuple[Look, Detection | ValueError]]) -> list[HandRow]:
+        """Number the hands of each photograph, without those that are none."""
         rows: list[HandRow] = []
-        for look, detection in zip(looks, self._detect(looks), strict=True):
+        for look, detection in found:
+            assert isinstance(detection, Detection)
             mean = float(detection.confidence.mean())
             if mean > 0 and mean >= self.min_confidence:
                 before = rows[-1] if rows and rows[-1].image == look.loaded.source.image else None
                 rows.append(_row(look, detection, 0 if before is None else before.hand_index + 1))
         return rows
 
-    def _detect(self, looks: Sequence[Look]) -> list[Detection]:
+    def _detect(self, looks: Sequence[Look]) -> list[Detection | ValueError]:
         """Detect right and left hands, each kind together, and put the answers back in order."""
-        found: dict[int, Detection] = {}
+        found: dict[int, Detection | ValueError] = {}
         for hand in HANDS:
             indices = [index for index, look in enumerate(looks) if look.found.hand == hand]
-            answers = self.detector.detect([looks[index].crop for index in indices], hand)
-            found.update(zip(indices, answers, strict=True))
+            found.update(zip(indices, self._answers([looks[index].crop for index in indices], hand), strict=True))
         return [found[index] for index in range(len(looks))]
+
+    def _answers(self, crops: Sequence[NDArray[np.uint8]], hand: Hand) -> list[Detection | ValueError]:
+        """Detect; where one crop can't be, as it is too large for the memory, say so for that one."""
+        try:
+            return [*self.detector.detect(crops, hand)]
+        except ValueError as error:
+            if len(crops) == 1:
+                return [error]
+            return [answer for crop in crops for answer in self._answers([crop], hand)]
 
 
 def _row(look: Look, detection: Detection, index: int) -> HandRow:
     """Return the row of a hand, in the pixels of the photograph as it is in its file."""
     loaded = look.loaded
-    assert loaded.image is not None
-    reduced = loaded.image.shape
-    ratio = np.array([loaded.width / reduced[1], loaded.height / reduced[0]])
-    xy = (detection.xy + look.corner) * ratio
-    box = look.square
-    if reduced[:2] != (loaded.height, loaded.width):
-        box = looked_at(Box(0, 0, loaded.width, loaded.height), loaded.width, loaded.height)
+    xy = (detection.xy + look.corner) * loaded.reduce
     return HandRow(
         image=loaded.source.image,
         sha256=loaded.source.sha256,
@@ -107,6 +119,6 @@ def _row(look: Look, detection: Detection, index: int) -> HandRow:
         height=loaded.height,
         hand=look.found.hand,
         hand_index=index,
-        box=box,
+        box=look.square,
         keypoints=np.concatenate([xy, detection.confidence[:, None]], axis=1).astype(np.float32),
     )

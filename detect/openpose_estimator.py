@@ -46,6 +46,7 @@ class OpenPoseEstimator:
         self._scales = tuple(scales)
         self._variant: Variant = variant
         self.name = "openpose"
+        self.enough = None  # the published steps resize the whole photograph
         self.weights_sha256 = weights_sha256
         self.batch_size = BATCH_ON_CPU if device.type == "cpu" else BATCH_ON_GPU
 

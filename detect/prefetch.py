@@ -11,25 +11,27 @@ from threading import Condition
 import numpy as np
 from numpy.typing import NDArray
 
-from s2hand.datasets.files import sha256_bytes
-from s2hand.datasets.images import ImageError, decode_image, read_image_bytes
+from s2hand.datasets.image_files import ImageError
+from s2hand.datasets.listing import read_item
 from s2hand.datasets.shards import Source
 from s2hand.detect.detector import image_problem
 
 AHEAD = 512  # images
 AHEAD_BYTES = 256 << 20  # of decoded images
 MOST_THREADS = 8
+REDUCTIONS = (1, 2, 4, 8)  # that JPEG decoders know
 
 
 @dataclass(frozen=True, eq=False)
 class Loaded:
-    """One image file: its pixels, or the reason why there are none."""
+    """One photograph: its pixels, or the reason why there are none."""
 
     source: Source
-    image: NDArray[np.uint8] | None  # [H, W, 3] RGB, upright
+    image: NDArray[np.uint8] | None  # [H, W, 3] RGB, upright; a point at x, y of the photograph is at x / reduce here
     problem: str = ""
-    width: int = 0  # pixels of the upright photograph in the file; `image` may be smaller
+    width: int = 0  # pixels of the upright photograph
     height: int = 0
+    reduce: int = 1
 
     @property
     def nbytes(self) -> int:
@@ -37,30 +39,39 @@ class Loaded:
         return 0 if self.image is None else self.image.nbytes
 
 
-def load(root: Path, name: str) -> Loaded:
-    """Read, digest and decode one file; a file that fails gives the reason, in one line, and no exception."""
-    path = root / name
+def load(root: Path, name: str, enough: int | None = None) -> Loaded:
+    """Read, digest and decode one image or frame; one that fails gives the reason, in one line, and no exception.
+
+    `enough`: pixels that suffice for the longer side. A larger JPEG is decoded smaller, which is several times faster.
+    """
+    item = read_item(root, name)
+    source = Source(name, item.size, item.sha256)
     try:
-        data = read_image_bytes(path)
+        if item.frame is not None or enough is None:
+            return _checked(source, item.decode(), None, 1)
+        size = item.image_size()
+        reduce = max(one for one in REDUCTIONS if one == 1 or max(size) >= one * enough)
+        return _checked(source, item.decode(reduce), size, reduce)
     except ImageError as error:
-        return Loaded(Source(name, 0, ""), None, str(error).removeprefix(f"{path}: "))
-    source = Source(name, len(data), sha256_bytes(data))
-    try:
-        image = decode_image(data, name)
-    except ImageError as error:
-        return Loaded(source, None, str(error).removeprefix(f"{name}: "))
+        return Loaded(source, None, error.reason)
+
+
+def _checked(source: Source, image: NDArray[np.uint8], size: tuple[int, int] | None, reduce: int) -> Loaded:
     problem = image_problem(image)
-    return Loaded(source, None, problem) if problem else Loaded(source, image, "", image.shape[1], image.shape[0])
+    if problem is not None:
+        return Loaded(source, None, problem)
+    width, height = size or (image.shape[1], image.shape[0])
+    return Loaded(source, image, "", width, height, reduce)
 
 
-def prefetch(root: Path, names: Sequence[str]) -> Generator[Loaded]:
-    """Yield each image in order, while threads load the next ones.
+def prefetch(root: Path, names: Sequence[str], enough: int | None = None) -> Generator[Loaded]:
+    """Yield each image in order, as `load` gives it, while threads load the next ones.
 
     Loading pauses while AHEAD images wait, or AHEAD_BYTES of pixels. Closing the iterator stops the threads.
     """
     waiting: deque[Future[Loaded]] = deque()
     upcoming = iter(enumerate(names))
-    budget = _Budget()
+    budget = _Budget(enough)
     pool = ThreadPoolExecutor(min(MOST_THREADS, os.cpu_count() or 1), thread_name_prefix="decode")
     try:
         while True:
@@ -79,7 +90,8 @@ def prefetch(root: Path, names: Sequence[str]) -> Generator[Loaded]:
 class _Budget:
     """Counts the decoded bytes that nobody has taken yet; the threads wait while they are too many."""
 
-    def __init__(self) -> None:
+    def __init__(self, enough: int | None) -> None:
+        self._enough = enough
         self._changed = Condition()
         self._held = 0
         self._next = 0  # the image that is taken next
@@ -91,7 +103,7 @@ class _Budget:
             self._changed.wait_for(lambda: self._held < AHEAD_BYTES or index == self._next or self._stopped)
             if self._stopped:
                 return Loaded(Source(name, 0, ""), None, "stopped")
-        loaded = load(root, name)
+        loaded = load(root, name, self._enough)
         with self._changed:
             self._held += loaded.nbytes
         return loaded

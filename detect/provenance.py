@@ -5,7 +5,7 @@ from s2hand.datasets.rows import Provenance
 from s2hand.detect.hands import HandFinder
 
 PASSIVE = (
-    *("cli.py", "console.py", "commands", "fit", "hub.py", "cluster.py"),
+    *("cli.py", "console.py", "commands", "fit", "cluster.py"),
     *("sheet.py", "selection.py", "stats.py", "suspicious.py", "tiles.py"),
     *("drawing.py", "exports", "imports", "folder.py", "freihand.py", "packs.py", "safe_pickle.py", "plain_arrays.py"),
 )

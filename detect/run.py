@@ -17,7 +17,7 @@ import pyarrow.parquet as pq
 
 from s2hand.datasets.boxes import read_boxes
 from s2hand.datasets.files import digest
-from s2hand.datasets.images import list_images
+from s2hand.datasets.listing import Listing, list_items
 from s2hand.datasets.manifest import Manifest
 from s2hand.datasets.plan import plan_shards
 from s2hand.datasets.rows import Provenance
@@ -31,6 +31,7 @@ from s2hand.detect.settings import DetectSettings
 class Summary:
     """What a finished run holds, and how fast it went."""
 
+    root: Path  # the folder that images' names are relative to
     images: int
     hands: int
     failures: int
@@ -52,9 +53,10 @@ def run_detection(
     progress: Progress | None = None,
     names: Sequence[str] | None = None,
 ) -> Summary:
-    """Detect the hands in each image of a folder, recursively, into shards in the folder `out`.
+    """Detect the hands in each image of a folder and frame of its videos, recursively, into shards in the folder `out`.
 
-    `names` picks images by their path relative to `images`; by default all are taken. An image that can't be
+    `images` may also be one image or video file. `names` picks images and frames by their path relative to the folder;
+    by default all are taken, of videos every `settings.every`-th frame. An image that can't be
     read goes to `failures.parquet` and stops nothing; one without any joint found has no row.
     Read the result with `s2hand.datasets.read_keypoints(out)`.
 
@@ -62,9 +64,10 @@ def run_detection(
     for workers that do not see the same files and code, and for a file of boxes that is of another folder.
     """
     started = time.monotonic()
-    chosen = sorted(set(names)) if names is not None else list_images(images)
-    unused = _boxes_unused(settings, chosen, Path(images))
-    job = Job(Path(images).absolute(), Path(out).absolute(), settings)
+    listed = Listing(Path(images), sorted(set(names))) if names is not None else list_items(images, settings.every)
+    chosen = listed.names
+    unused = _boxes_unused(settings, listed)
+    job = Job(listed.root.absolute(), Path(out).absolute(), settings)
     counter = Counter(progress or (lambda done, total: None), len(chosen))
     with _crew(job) as crew:
         store = ShardStore(job.out, crew.provenance)
@@ -73,6 +76,7 @@ def run_detection(
             crew.process(list(enumerate(shards)), counter)
             manifest = store.finish(len(shards))
     return Summary(
+        root=listed.root,
         images=manifest.images,
         hands=manifest.rows,
         failures=manifest.failures,
@@ -83,10 +87,10 @@ def run_detection(
     )
 
 
-def _boxes_unused(settings: DetectSettings, names: Sequence[str], folder: Path) -> int:
+def _boxes_unused(settings: DetectSettings, listed: Listing) -> int:
     if settings.boxes is None:
         return 0
-    return read_boxes(Path(settings.boxes), settings.hand).images_absent(names, folder)
+    return read_boxes(Path(settings.boxes), settings.hand).images_absent(listed.names, listed.root)
 
 
 class Crew(Protocol):

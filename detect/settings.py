@@ -33,6 +33,8 @@ class DetectSettings(Settings):
     compile: bool = False
     """OpenPose weights only: compile the network for each size of its input. It pays after thousands of images of one
     size; on a CPU it needs a C++ compiler."""
+    every: int = Field(default=1, ge=1)
+    """Of videos, take every n-th frame."""
     localize: Where = "whole"
     """Where the hands are: `whole`: each image is one; `body`: where OpenPose's body network sees wrists; `slim`:
     where our own finder of hands sees them."""

@@ -28,6 +28,7 @@ class SlimEstimator:
 
     name = NETWORK_NAME
     batch_size = BATCH_SIZE
+    enough = 2 * INPUT_SIZE  # what a reduced JPEG lacks is not seen then
 
     def __init__(
         self,

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from s2hand.detect.console import show_progress, user_errors
-from s2hand.detect.variants import SCALES, Variant, Where
+from s2hand.detect.variants import SCALES, Precision, Variant, Where
 
 if TYPE_CHECKING:
     from s2hand.detect.run import Summary
@@ -14,11 +14,14 @@ if TYPE_CHECKING:
 
 
 def run(
-    images: Annotated[Path, typer.Option(help="Folder of photographs, read recursively.")],
+    images: Annotated[Path, typer.Option(help="Folder of photographs and videos, read recursively; or one file.")],
     out: Annotated[Path, typer.Option(help="Folder for the keypoint shards.")],
     weights: Annotated[
         str,
-        typer.Option(help="`slim`, or a weight file: a slim network's or OpenPose's hand_pose_model.pth."),
+        typer.Option(
+            help="`slim`; `openpose`, as `detect weights fetch` has it; or a weight file: a slim network's or "
+            "hand_pose_model.pth."
+        ),
     ] = "slim",
     localize: Annotated[
         Where, typer.Option(help="Where the hands are: the `whole` image is one; `body`, `slim`: look for them.")
@@ -35,7 +38,14 @@ def run(
     shard_size: Annotated[int, typer.Option(min=1, help="Images per shard.")] = 1000,
     sheet: Annotated[Path | None, typer.Option(help="Draw the keypoints on a contact sheet, NAME.png.")] = None,
     device: Annotated[str, typer.Option(help="`cpu`, `cuda`, `cuda:N`; `auto` takes a GPU if there is one.")] = "auto",
+    every: Annotated[int, typer.Option(min=1, help="Of videos, take every n-th frame.")] = 1,
     batch_size: Annotated[int | None, typer.Option(min=1, help="Hands at a time; default: what suits.")] = None,
+    precision: Annotated[
+        Precision, typer.Option(help="What the network computes in; `auto`: bfloat16 where the hardware has it.")
+    ] = "auto",
+    compile_network: Annotated[
+        bool, typer.Option("--compile", help="OpenPose weights: compile the network; pays after thousands of images.")
+    ] = False,
     workers: Annotated[int, typer.Option(min=1, help="Processes of this machine that share the work.")] = 1,
     scheduler: Annotated[
         str | None, typer.Option(help="Dask cluster that does the work: its scheduler's address, tcp://HOST:8786.")
@@ -63,7 +73,10 @@ def run(
             hand=hand,
             shard_size=shard_size,
             device=device,
+            every=every,
             batch_size=batch_size,
+            precision=precision,
+            compile=compile_network,
             workers=workers,
             scheduler=scheduler,
             variant=variant,
@@ -73,7 +86,7 @@ def run(
             check_sheet_name(sheet)
         with show_progress("detecting") as report:
             summary = run_detection(images, out, settings, report)
-        pages = _draw(images, out, sheet) if sheet is not None and summary.hands else []
+        pages = _draw(summary.root, out, sheet) if sheet is not None and summary.hands else []
         _print_summary(summary, out, pages)
 
 

@@ -104,6 +104,7 @@ class BrightSpot:
 
     name = "bright-spot"
     weights_sha256 = "0" * 64
+    enough: int | None = None
     batch_size = 2
 
     def __init__(self, one_size: bool = True) -> None:

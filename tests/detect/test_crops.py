@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from s2hand.datasets.cameras import OUTSIDE, Box
-from s2hand.detect.crops import cut_square, hand_square, looked_at
+from s2hand.detect.crops import cut_square, hand_square
 
 
 @pytest.mark.parametrize(
@@ -44,8 +44,3 @@ def test_a_square_beside_the_image_is_refused(box):
 def test_a_square_far_larger_than_the_image_is_refused():
     with pytest.raises(ValueError, match="hand box -500, -500, 1000 x 1000: far larger"):
         cut_square(np.zeros((20, 30, 3), np.uint8), Box(-500, -500, 1000, 1000))
-
-
-def test_a_whole_image_is_reported_as_the_square_around_it():
-    assert looked_at(Box(0, 0, 48, 32), 48, 32, 1.5) == Box(0, -8, 48, 48)
-    assert looked_at(Box(0, 0, 32, 32), 48, 32, 1.5) == Box(-8, -8, 48, 48)

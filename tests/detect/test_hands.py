@@ -97,8 +97,8 @@ def test_a_photograph_decoded_smaller_gives_its_own_pixels(bright_spot):
 
     small = loaded("a", spots=[(3, 4)])
     result = HandFinder(HandDetector(bright_spot()), WholeImage()).find(
-        [Loaded(small.source, small.image, "", 320, 240)]
+        [Loaded(small.source, small.image, "", 319, 238, 4)]
     )
     assert spots(result.rows) == [(14, 18)]
-    assert result.rows[0].box == Box(0, -40, 320, 320)
-    assert (result.rows[0].width, result.rows[0].height) == (320, 240)
+    assert result.rows[0].box == Box(0, -40.5, 319, 319)
+    assert (result.rows[0].width, result.rows[0].height) == (319, 238)

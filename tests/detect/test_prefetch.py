@@ -3,6 +3,7 @@
 import threading
 import time
 
+import cv2
 import numpy as np
 import pytest
 
@@ -48,11 +49,11 @@ def test_loading_waits_for_room(photographs, monkeypatch):
     most, held, lock = [0], [0], threading.Lock()
     size = load(photographs, NAMES[0]).nbytes
 
-    def counted(root, name):
+    def counted(root, name, enough):
         with lock:
             held[0] += 1
             most[0] = max(most[0], held[0])
-        return load(root, name)
+        return load(root, name, enough)
 
     monkeypatch.setattr(module, "load", counted)
     monkeypatch.setattr(module, "AHEAD_BYTES", 2 * size)
@@ -70,3 +71,14 @@ def test_closing_stops_the_threads(photographs):
     next(stream)
     stream.close()
     assert not [thread for thread in threading.enumerate() if thread.name.startswith("decode")]
+
+
+@pytest.mark.parametrize(("enough", "reduce"), [(None, 1), (100, 4), (101, 2), (400, 1), (10, 8)])
+def test_a_large_photograph_is_decoded_as_small_as_suffices(tmp_path, enough, reduce):
+    coarse = np.random.default_rng(0).integers(0, 256, (4, 6, 3), dtype=np.uint8)
+    photograph = cv2.resize(coarse, (400, 263), interpolation=cv2.INTER_CUBIC)
+    cv2.imwrite(str(tmp_path / "a.jpg"), photograph)
+    loaded = load(tmp_path, "a.jpg", enough)
+    assert (loaded.width, loaded.height, loaded.reduce) == (400, 263, reduce)
+    assert loaded.image.shape == (-(-263 // reduce), -(-400 // reduce), 3)
+    np.testing.assert_array_equal(loaded.source.sha256, load(tmp_path, "a.jpg").source.sha256)
