@@ -1,8 +1,4 @@
-"""Maps of the finder's network to boxes: peaks, and of boxes that lie on one another the best.
-
-A hand of which the network can't tell the side has a peak in both maps. It is found once, as the side with the higher
-score; the scores p and q make one, 1 - (1 - p)(1 - q).
-"""
+"""Maps of the finder's network to boxes: peaks, and of boxes that lie on one another the best."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -31,7 +27,6 @@ class Found:
     """Boxes, the best first."""
 
     boxes: NDArray[np.float32]  # [N, 4] centre x, y, width, height, pixels of the picture
-    sides: NDArray[np.int64]  # [N] 0 right, 1 left
     scores: NDArray[np.float32]  # [N] in [0, 1]
 
     def __len__(self) -> int:
@@ -39,7 +34,7 @@ class Found:
 
     def take(self, chosen: NDArray[np.integer] | NDArray[np.bool_]) -> "Found":
         """Return some of the boxes, in the order asked for."""
-        return Found(self.boxes[chosen], self.sides[chosen], self.scores[chosen])
+        return Found(self.boxes[chosen], self.scores[chosen])
 
     def first(self, most: int) -> "Found":
         """Return at most so many, the best."""
@@ -50,50 +45,38 @@ def join(parts: Sequence[Found]) -> Found:
     """Return the boxes of several, one after the other."""
     return Found(
         np.concatenate([part.boxes for part in parts]),
-        np.concatenate([part.sides for part in parts]),
         np.concatenate([part.scores for part in parts]),
     )
 
 
-def peaks(maps: Tensor, least: float, most: int) -> Found:  # [2, 5, H, W]
-    """Return the boxes at the peaks of both maps whose score is `least` or more, at most the `most` best."""
-    score = maps[:, 0].float().sigmoid()
-    highest = F.max_pool2d(score[:, None], _PEAK, 1, _PEAK // 2)[:, 0]
-    height, width = score.shape[-2:]
+def peaks(maps: Tensor, least: float, most: int) -> Found:  # [5, H, W]
+    """Return the boxes at the peaks whose score is `least` or more, at most the `most` best."""
+    score = maps[0].float().sigmoid()
+    highest = F.max_pool2d(score[None], _PEAK, 1, _PEAK // 2)[0]
+    width = score.shape[-1]
     scores, cells = (score * (score == highest)).flatten().topk(min(most, score.numel()))
-    side = cells // (height * width)
-    row, column = cells % (height * width) // width, cells % width
-    shift, size = maps[side, 1:3, row, column].float(), maps[side, 3:, row, column].float()
+    row, column = cells // width, cells % width
+    shift, size = maps[1:3, row, column].T.float(), maps[3:, row, column].T.float()
     centres = torch.stack([column, row], 1) + 0.5 + shift
     boxes = torch.cat([centres, size.clamp(_SMALLEST, _LARGEST).exp()], 1) * STRIDE
-    found = Found(boxes.cpu().numpy(), side.cpu().numpy(), scores.cpu().numpy())
-    return in_order(found.take(found.scores >= least))
+    found = Found(boxes.cpu().numpy(), scores.cpu().numpy())
+    return found.take(found.scores >= least)
 
 
-def in_order(found: Found) -> Found:
-    """Sort by score, the highest first; then from the top down, from left to right, right hands first."""
-    keys = (found.sides, found.boxes[:, 0], found.boxes[:, 1], -found.scores)
-    return found.take(np.lexsort(keys))
+def ranking(found: Found) -> NDArray[np.integer]:  # [N]
+    """Return the order by score, the highest first; then from the top down, from left to right."""
+    return np.lexsort((found.boxes[:, 0], found.boxes[:, 1], -found.scores))
 
 
 def merge(found: Found) -> Found:
-    """Keep one box per hand, the best; the other side's score for the same hand adds to it."""
-    found = in_order(found)
+    """Keep one box per hand, the best; in the order of `ranking`."""
+    found = found.take(ranking(found))
     same = are_same(found.boxes)
-    left = np.ones(len(found), bool)
     kept: list[int] = []
-    scores: list[float] = []
     for index in range(len(found)):
-        if not left[index]:
-            continue
-        group = same[index] & left
-        left &= ~group
-        others = found.scores[group & (found.sides != found.sides[index])]
-        missed = (1 - found.scores[index]) * (1 - others.max(initial=0))
-        kept.append(index)
-        scores.append(float(1 - missed))
-    best = found.take(np.array(kept, np.intp))
-    return in_order(Found(best.boxes, best.sides, np.array(scores, np.float32)))
+        if not same[index, kept].any():
+            kept.append(index)
+    return found.take(np.array(kept, np.intp))
 
 
 def are_same(boxes: NDArray[np.floating]) -> NDArray[np.bool_]:  # [N, 4] -> [N, N]

@@ -1,14 +1,15 @@
-"""The finder's network: pictures to maps that say, eight pixels a cell, where right and left hands are and how large.
+"""The finder's network: pictures to maps that say, eight pixels a cell, where hands are and how large.
 
-It has no layer that needs one size: sides are any multiples of 32. The levels, for a picture of 192 x 192:
+It has no layer that needs one size: sides are any multiples of 16. Its first levels are those of the slim keypoint
+network, from whose weights training may start. The levels, for a picture of 192 x 192:
 
-    stem     fold 4, conv                      48 -> 48 channels, 48 x 48
-    mid      fold 2, 1 x 1 conv; residual      96 channels,       24 x 24
-    low      fold 2, 1 x 1 conv; residual      128 channels,      12 x 12
-    whole    fold 2, 1 x 1 conv; residual      128 channels,      6 x 6: a hand may fill the picture
-    context  low + whole; residual             128 channels,      12 x 12
-    merge    mid + context; residual           96 channels,       24 x 24
-    head     conv, 1 x 1 conv                  2 x 5 maps,        24 x 24
+    stem     fold 4, conv                      48 -> 64 channels, 48 x 48
+    mid      fold 2, 1 x 1 conv; residual      128 channels,      24 x 24
+    low      fold 2, 1 x 1 conv; residual      160 channels,      12 x 12
+    context  residual                          160 channels,      12 x 12
+    head     mid + context; conv, 1 x 1 conv   5 maps,            24 x 24
+
+A cell sees about 150 pixels around: larger hands must be looked for in a smaller picture.
 """
 
 from collections.abc import Mapping
@@ -23,10 +24,10 @@ NETWORK_NAME = "slim-boxes"
 STRIDE = 8
 """Pixels of the picture per cell of a map."""
 
-MULTIPLE = 32
+MULTIPLE = 16
 """The picture's sides are multiples of this."""
 
-_STEM, _MID, _LOW, _HEAD = 48, 96, 128, 64
+_STEM, _MID, _LOW, _HEAD = 64, 128, 160, 64
 _STEM_FOLD = 4
 _USUAL_SIDE = 6.0  # cells: the size that fresh weights guess
 _RARE = 0.02  # the score that fresh weights give
@@ -35,9 +36,9 @@ _RARE = 0.02  # the score that fresh weights give
 class BoxesNet(nn.Module):
     """Pictures to maps; see the module's text for the layers.
 
-    forward(pictures [B, 3, H, W] in [-1, 1]) -> maps [B, 2, 5, H / 8, W / 8]: for right and for left hands, the logit
-    of a hand's centre, its distance from the cell's centre (x, y, cells), and the logarithms of the width and the
-    height of the box of its joints (cells).
+    forward(pictures [B, 3, H, W] in [-1, 1]) -> maps [B, 5, H / 8, W / 8]: the logit of a hand's centre, its distance
+    from the cell's centre (x, y, cells), and the logarithms of the width and the height of the box of its joints
+    (cells).
     """
 
     def __init__(self) -> None:
@@ -45,24 +46,20 @@ class BoxesNet(nn.Module):
         self.stem = conv(3 * _STEM_FOLD**2, _STEM, 3)
         self.mid = nn.Sequential(conv(4 * _STEM, _MID, 1), Residual(_MID))
         self.low = nn.Sequential(conv(4 * _MID, _LOW, 1), Residual(_LOW))
-        self.whole = nn.Sequential(conv(4 * _LOW, _LOW, 1), Residual(_LOW))
         self.context = Residual(_LOW)
         self.widen = nn.Conv2d(_LOW, _MID, 1)
-        self.merge = Residual(_MID)
         self.last = conv(_MID, _HEAD, 3)
-        self.head = nn.Conv2d(_HEAD, 2 * 5, 1)
+        self.head = nn.Conv2d(_HEAD, 5, 1)
         nn.init.normal_(self.head.weight, std=0.01)
         guess = torch.tensor([_RARE / (1 - _RARE), 1, 1, _USUAL_SIDE, _USUAL_SIDE]).log()
-        self.head.bias = nn.Parameter(guess.repeat(2))
+        self.head.bias = nn.Parameter(guess)
 
-    def forward(self, pictures: Tensor) -> Tensor:  # [B, 3, H, W] -> [B, 2, 5, H / 8, W / 8]
+    def forward(self, pictures: Tensor) -> Tensor:  # [B, 3, H, W] -> [B, 5, H / 8, W / 8]
         """Return the maps."""
         mid = self.mid(fold(self.stem(fold(pictures, _STEM_FOLD)), 2))
-        low = self.low(fold(mid, 2))
-        context = self.context(low + double(self.whole(fold(low, 2))))
-        merged = self.merge(mid + double(self.widen(context)))
-        maps: Tensor = self.head(self.last(merged))
-        return maps.view(len(maps), 2, 5, *maps.shape[2:])
+        context = self.context(self.low(fold(mid, 2)))
+        maps: Tensor = self.head(self.last(mid + double(self.widen(context))))
+        return maps
 
 
 def build_boxes_net(seed: int) -> BoxesNet:
@@ -70,6 +67,14 @@ def build_boxes_net(seed: int) -> BoxesNet:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         return BoxesNet()
+
+
+def start_from_slim(network: BoxesNet, tensors: Mapping[str, Tensor]) -> None:
+    """Set the levels that the slim keypoint network has too to its stored tensors."""
+    shared = {name: tensors[name].float() for name in stored_tensors(network).keys() & tensors.keys()}
+    network.load_state_dict(
+        {name: value for name, value in shared.items() if not name.startswith("head.")}, strict=False
+    )
 
 
 def boxes_shapes() -> dict[str, tuple[int, ...]]:

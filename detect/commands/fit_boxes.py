@@ -14,6 +14,10 @@ def fit_boxes(
     preset: Annotated[
         Path | None, typer.Option(help="YAML file of settings, such as presets/slim-boxes.yaml; default: the defaults.")
     ] = None,
+    start: Annotated[
+        str | None,
+        typer.Option(help="Begin with these weights of the slim keypoint network: `slim`, or a file; default: none."),
+    ] = None,
     workers: Annotated[int | None, typer.Option(min=1, help="Threads; default: one per processor core.")] = None,
 ) -> None:
     """Train the finder of hands (--localize slim). Killed or interrupted, the same command goes on."""
@@ -26,7 +30,7 @@ def fit_boxes(
         if workers is not None:
             settings = settings.model_copy(update={"workers": workers})
         with show_phases() as report:
-            summary = train(settings, data, out, report)
+            summary = train(settings, data, out, report, start)
         rows = {
             "weights": f"{summary.weights}",
             "scenes seen": f"{summary.samples}",

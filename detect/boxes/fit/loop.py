@@ -3,6 +3,7 @@
 import json
 import os
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
@@ -12,14 +13,17 @@ from torch import Tensor, nn
 from s2hand.datasets.records import Split
 from s2hand.detect.boxes.fit.compose import Scene, compose
 from s2hand.detect.boxes.fit.loss import make_targets, scene_loss
-from s2hand.detect.boxes.fit.measure import best_threshold, match, summarize
+from s2hand.detect.boxes.fit.measure import make_judge, match, summarize
 from s2hand.detect.boxes.fit.pieces import Pieces, load_pieces
 from s2hand.detect.boxes.fit.settings import BoxesSettings
-from s2hand.detect.boxes.network import NETWORK_NAME, build_boxes_net
+from s2hand.detect.boxes.network import NETWORK_NAME, build_boxes_net, start_from_slim
+from s2hand.detect.detector import HandDetector
 from s2hand.detect.fit.engine import to_input
 from s2hand.detect.fit.run_folder import Provenance, RunFolder
 from s2hand.detect.fit.training import FitSummary, Measurement, Progress, Training
+from s2hand.detect.slim_estimator import read_slim
 from s2hand.detect.threads import compute_threads
+from s2hand.detect.weights import SLIM
 
 _TRAINING, _HELD_BACK = 0, 1  # streams of random numbers, apart from each other
 
@@ -51,28 +55,36 @@ def held_back_scenes(pieces: Pieces, settings: BoxesSettings, pool: ThreadPoolEx
     return list(pool.map(make, range(settings.validation_images)))
 
 
-def fit_boxes(settings: BoxesSettings, data: Path, out: Path, progress: Progress) -> FitSummary:
+def fit_boxes(
+    settings: BoxesSettings, data: Path, out: Path, progress: Progress, start: str | Path | None = None
+) -> FitSummary:
     """Train on scenes of the pieces in `data`, measure on scenes of its evaluation split, write it all to `out`.
 
-    A run that was killed goes on from its last checkpoint, with the same result as if it had not been. Raises
-    ValueError for a folder without pieces and for one that holds another run.
+    A run that was killed goes on from its last checkpoint, with the same result as if it had not been. `start`, `slim`
+    or a path, is a weight file of the slim keypoint network to begin with; without one, weights are fresh.
+
+    Raises ValueError for a folder without pieces, for one that holds another run, for a file of another network.
     """
+    weights = None if start is None else read_slim(start)
     splits: tuple[Split, Split] = ("training", "evaluation")
     (training, digest), (evaluation, _) = (load_pieces(data, split) for split in splits)
-    provenance = Provenance(settings, data.name, digest)
+    provenance = Provenance(settings, data.name, digest, weights.sha256 if weights else None)
     with compute_threads(settings.workers or len(os.sched_getaffinity(0))) as pool:
         scenes = held_back_scenes(evaluation, settings, pool)
+        network = build_boxes_net(settings.seed)
+        if weights is not None:
+            start_from_slim(network, weights.tensors)
+
+        detector = HandDetector.load(SLIM)
 
         def measured(average: nn.Module) -> Measurement:
-            matched = match(average, scenes, settings.bf16, pool)
-            threshold = best_threshold(matched)
-            return Measurement(
-                {"threshold": threshold, **summarize(matched, threshold)}, {"threshold": json.dumps(threshold)}
-            )
+            matched = match(average, detector, scenes, settings.bf16, pool)
+            judge = make_judge(matched)
+            return Measurement(summarize(matched, judge), {"judge": json.dumps(asdict(judge))})
 
         run = Training(
             settings,
-            build_boxes_net(settings.seed),
+            network,
             NETWORK_NAME,
             SceneLoss(training, settings),
             measured,

@@ -1,8 +1,8 @@
-"""How well a network finds hands in held-back scenes: precision, recall, sides, the score to believe it from."""
+"""How well hands are found in held-back scenes: precision, recall, sides; and what the judge learns from that."""
 
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -10,16 +10,18 @@ from numpy.typing import NDArray
 from torch import nn
 
 from s2hand.detect.boxes.decode import Found, merge, overlaps, peaks
-from s2hand.detect.boxes.fit.compose import Scene
+from s2hand.detect.boxes.fit.compose import LEFT, Scene
+from s2hand.detect.boxes.judge import Judge, beliefs, fit_judge
+from s2hand.detect.detector import HandDetector
 from s2hand.detect.fit.engine import to_input
 
 HIT = 0.5
 """A hand is found if a box overlaps that of its joints by this much (IoU)."""
 
-_LEAST = 0.05
-_MOST = 30
-_CHUNK = 20
+_LEAST = 0.1
+_MOST = 12
 _THRESHOLDS = np.arange(0.1, 0.91, 0.02)
+_NONE = -1
 
 
 @dataclass(frozen=True, eq=False)
@@ -27,72 +29,83 @@ class Matched:
     """The boxes found in many scenes, and what became of each."""
 
     scores: NDArray[np.float32]  # [M]
-    hits: NDArray[np.bool_]  # [M] whether it is the best box of a hand
-    right_side: NDArray[np.bool_]  # [M] whether that hand's side is right
+    sure: NDArray[np.float64]  # [M, 2] the keypoint network's beliefs, as right and as left hand
+    hands: NDArray[np.int64]  # [M] RIGHT or LEFT of the hand that it is the best box of; -1 if of none
     in_empty: NDArray[np.bool_]  # [M] whether its scene has no hand at all
-    hands: int
+    all_hands: int
     empty_scenes: int
 
+    @property
+    def hits(self) -> NDArray[np.bool_]:
+        """Return which boxes are of a hand."""
+        return np.not_equal(self.hands, _NONE)
 
-def find(network: nn.Module, images: NDArray[np.uint8], bf16: bool) -> list[Found]:  # [B, S, S, 3]
-    """Run the network over pictures as they are."""
+
+def find(network: nn.Module, image: NDArray[np.uint8], bf16: bool) -> Found:  # [S, S, 3]
+    """Run the network over a picture as it is."""
     with torch.inference_mode(), torch.autocast("cpu", torch.bfloat16, enabled=bf16):
-        maps = network(to_input(images)).float()
-    return [merge(peaks(one, _LEAST, _MOST)) for one in maps]
+        maps = network(to_input(image[None]))[0]
+    return merge(peaks(maps.float(), _LEAST, _MOST))
 
 
-def match(network: nn.Module, scenes: Sequence[Scene], bf16: bool, pool: ThreadPoolExecutor) -> Matched:
+def match(
+    network: nn.Module, detector: HandDetector, scenes: Sequence[Scene], bf16: bool, pool: ThreadPoolExecutor
+) -> Matched:
     """Find hands in scenes, in the threads of `pool`, and compare; boxes of hidden hands count for nothing."""
     network.eval()
 
-    def run(first: int) -> list[NDArray[np.float32]]:
-        some = scenes[first : first + _CHUNK]
-        found = find(network, np.stack([scene.image for scene in some]), bf16)
-        return [compare(one, scene) for one, scene in zip(found, some, strict=True)]
+    def run(scene: Scene) -> Matched:
+        found = find(network, scene.image, bf16)
+        hands, counts = compare(found, scene)
+        found, empty = found.take(counts), not len(scene.boxes) and not len(scene.ignored)
+        sure = beliefs(detector, scene.image, found.boxes)
+        return Matched(found.scores, sure, hands[counts], np.full(len(found), empty), len(scene.boxes), int(empty))
 
-    rows = [row for part in pool.map(run, range(0, len(scenes), _CHUNK)) for row in part]
-    table = np.concatenate(rows)
-    hands = sum(len(scene.boxes) for scene in scenes)
-    empty = sum(not len(scene.boxes) and not len(scene.ignored) for scene in scenes)
-    return Matched(table[:, 0], table[:, 1] > 0, table[:, 2] > 0, table[:, 3] > 0, hands, empty)
+    parts = list(pool.map(run, scenes))
+    return Matched(
+        np.concatenate([part.scores for part in parts]),
+        np.concatenate([part.sure for part in parts]),
+        np.concatenate([part.hands for part in parts]),
+        np.concatenate([part.in_empty for part in parts]),
+        sum(part.all_hands for part in parts),
+        sum(part.empty_scenes for part in parts),
+    )
 
 
-def compare(found: Found, scene: Scene) -> NDArray[np.float32]:  # [M, 4]
-    """Score, whether it is a hit, whether of the right side, whether there is no hand; the best boxes choose first."""
+def compare(found: Found, scene: Scene) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
+    """Return the side of the hand that each box is the best of (-1: none), and which boxes count.
+
+    The surest boxes choose first; those of hidden hands do not count.
+    """
     shared = overlaps(found.boxes, scene.boxes)
-    hidden = overlaps(found.boxes, scene.ignored).max(1, initial=0)
-    taken = np.zeros(len(scene.boxes), bool)
-    empty = not len(scene.boxes) and not len(scene.ignored)
-    rows: list[tuple[float, bool, bool, bool]] = []
+    hands = np.full(len(found), _NONE)
     for index in range(len(found)):
-        free = np.where(taken, 0, shared[index])
-        best = int(free.argmax()) if len(free) else -1
-        if best >= 0 and free[best] >= HIT:
-            taken[best] = True
-            rows.append((found.scores[index], True, found.sides[index] == scene.sides[best], empty))
-        elif hidden[index] < HIT:
-            rows.append((found.scores[index], False, False, empty))
-    return np.array(rows, np.float32).reshape(-1, 4)
+        best = int(shared[index].argmax()) if shared.shape[1] else _NONE
+        if best != _NONE and shared[index, best] >= HIT:
+            hands[index] = scene.sides[best]
+            shared[:, best] = 0
+    hidden = overlaps(found.boxes, scene.ignored).max(1, initial=0) >= HIT
+    return hands, (hands != _NONE) | ~hidden
 
 
-def best_threshold(matched: Matched) -> float:
-    """Return the score from which boxes count, where precision and recall together (F1) are best."""
-    return float(round(max(_THRESHOLDS, key=lambda least: _scores(matched, least)["f1"]), 2))
+def make_judge(matched: Matched) -> Judge:
+    """Return the judge that these boxes teach, its threshold where precision and recall together are best (F1)."""
+    judge = fit_judge(matched.scores, matched.sure, matched.hits)
+    judges = [replace(judge, threshold=round(float(least), 2)) for least in _THRESHOLDS]
+    return max(judges, key=lambda one: summarize(matched, one)["f1"])
 
 
-def summarize(matched: Matched, threshold: float) -> dict[str, float]:
+def summarize(matched: Matched, judge: Judge) -> dict[str, float]:
     """Return precision, recall, F1, the share of sides that are right, and false boxes per scene without hands."""
-    return _scores(matched, threshold)
-
-
-def _scores(matched: Matched, least: float) -> dict[str, float]:
-    shown = matched.scores >= least
-    hits = int((matched.hits & shown).sum())
-    precision, recall = hits / max(int(shown.sum()), 1), hits / max(matched.hands, 1)
+    shown = judge(matched.scores, matched.sure) >= judge.threshold
+    found = matched.hits & shown
+    hits = int(found.sum())
+    precision, recall = hits / max(int(shown.sum()), 1), hits / max(matched.all_hands, 1)
+    side_right = (matched.sure[:, 1] > matched.sure[:, 0]) == (matched.hands == LEFT)
     return {
         "precision": precision,
         "recall": recall,
         "f1": 2 * precision * recall / max(precision + recall, 1e-9),
-        "sides": float(matched.right_side[matched.hits & shown].mean()) if hits else 0.0,
+        "sides": float(side_right[found].mean()) if hits else 0.0,
         "false_per_empty_scene": float((shown & matched.in_empty).sum() / max(matched.empty_scenes, 1)),
     }

@@ -10,11 +10,11 @@ from s2hand.detect.fit.settings import Positive, Probability, RunSettings, Stric
 class SceneSettings(Strict):
     """How scenes are put together."""
 
-    side: Annotated[int, Field(ge=64, multiple_of=32)] = 192
+    side: Annotated[int, Field(ge=64, multiple_of=16)] = 192
     """Pixels of a side of a scene."""
     counts: tuple[Probability, ...] = (0.15, 0.3, 0.3, 0.15, 0.1)
     """How often a scene has no hand, one, two, ..."""
-    sizes: tuple[Positive, Positive] = (0.09, 1.1)
+    sizes: tuple[Positive, Positive] = (0.1, 0.75)
     """Range of the longer side of the box around a hand's joints, in units of the scene's side; log-uniform."""
     pairs: Probability = 0.35
     """How often a hand is the other one of the last hand's person, near it, of the same skin."""
@@ -34,7 +34,7 @@ class SceneSettings(Strict):
 class BoxesSettings(RunSettings):
     """A training run. The weights depend on these, on the pieces, and on the machine's arithmetic."""
 
-    samples: Annotated[int, Field(gt=0)] = 160_000
+    samples: Annotated[int, Field(gt=0)] = 120_000
     learning_rate: Positive = 2e-3
     box_weight: Annotated[float, Field(ge=0)] = 1.0
     """Weight of the boxes' errors beside those of the heatmaps."""

@@ -7,13 +7,14 @@ import torch
 from safetensors import safe_open
 
 from s2hand.detect.boxes.decode import Found
-from s2hand.detect.boxes.fit.compose import Scene
+from s2hand.detect.boxes.fit.compose import LEFT, RIGHT, Scene
 from s2hand.detect.boxes.fit.loop import fit_boxes
-from s2hand.detect.boxes.fit.measure import Matched, compare, best_threshold, summarize
+from s2hand.detect.boxes.fit.measure import Matched, compare, make_judge, summarize
 from s2hand.detect.boxes.fit.settings import BoxesSettings, SceneSettings
+from s2hand.detect.boxes.judge import Judge
 from s2hand.detect.boxes.localizer import SlimLocalizer
 from s2hand.detect.fit.settings import read_settings
-from s2hand.detect.weights import read_weights
+from s2hand.detect.weights import SLIM, read_weights
 
 TINY = BoxesSettings(
     samples=240,
@@ -57,7 +58,8 @@ def test_a_short_run_learns_and_its_weights_load(pieces_folder, tmp_path):
     with safe_open(summary.weights, "pt") as file:
         metadata = file.metadata()
     assert metadata["network"] == "slim-boxes"
-    assert finder.parameters["threshold"] == json.loads(metadata["threshold"])
+    assert finder.parameters["judge"] == json.loads(metadata["judge"])
+    assert metadata["start_sha256"] == "none"
     assert BoxesSettings.model_validate_json(metadata["settings"]).samples == 240
 
 
@@ -71,43 +73,57 @@ def test_a_resumed_run_ends_like_an_uninterrupted_one(pieces_folder, tmp_path):
     assert whole.metrics["loss"] == resumed.metrics["loss"]
 
 
+def test_training_may_start_from_the_keypoint_network(pieces_folder, tmp_path):
+    still = TINY.model_copy(update={"samples": 8, "learning_rate": 1e-9})
+    started = read_weights(fit_boxes(still, pieces_folder, tmp_path / "started", ignore, SLIM).weights)
+    slim = read_weights(SLIM)
+    assert started.metadata["start_sha256"] == slim.sha256
+    for name in ("mid.1.first.0.weight", "context.second.weight", "widen.bias"):
+        torch.testing.assert_close(started.tensors[name], slim.tensors[name], rtol=0, atol=1e-3)
+    with pytest.raises(ValueError, match="not weights of the slim network"):
+        fit_boxes(still, pieces_folder, tmp_path / "other", ignore, started.path)
+
+
 def test_the_preset_is_valid(pytestconfig):
     settings = read_settings(pytestconfig.rootpath / "presets" / "slim-boxes.yaml", BoxesSettings)
     assert settings.steps > 1000
 
 
+JUDGE = Judge(0.0, 1.0, 0.0, 0.5)  # believes the finder's score
 MATCHED = Matched(
     scores=np.array([0.9, 0.8, 0.7, 0.3, 0.2], np.float32),
-    hits=np.array([True, True, False, True, False]),
-    right_side=np.array([True, False, False, True, False]),
+    sure=np.array([[0.9, 0.5], [0.8, 0.5], [0.2, 0.1], [0.5, 0.6], [0.1, 0.2]]),
+    hands=np.array([RIGHT, LEFT, -1, LEFT, -1]),
     in_empty=np.array([False, False, True, False, False]),
-    hands=4,
+    all_hands=4,
     empty_scenes=2,
 )
 
 
 def test_summary_counts():
-    summary = summarize(MATCHED, 0.5)
+    summary = summarize(MATCHED, JUDGE)
     assert summary["precision"] == pytest.approx(2 / 3)
     assert summary["recall"] == pytest.approx(2 / 4)
     assert summary["sides"] == pytest.approx(1 / 2)
     assert summary["false_per_empty_scene"] == pytest.approx(1 / 2)
+    assert summarize(MATCHED, replace(JUDGE, threshold=0.25))["sides"] == pytest.approx(2 / 3)
 
 
-def test_the_threshold_is_where_f1_is_best():
-    assert 0.19 < best_threshold(MATCHED) < 0.31  # three of four found with four boxes
-    surer = replace(MATCHED, hits=np.array([True, True, False, False, False]))
-    assert 0.69 < best_threshold(surer) < 0.81
+def test_the_judge_that_is_made_has_the_best_f1():
+    judge = make_judge(MATCHED)
+    best = summarize(MATCHED, judge)["f1"]
+    assert best > summarize(MATCHED, JUDGE)["f1"]
+    assert all(summarize(MATCHED, replace(judge, threshold=t / 20))["f1"] <= best + 1e-9 for t in range(2, 19))
 
 
 def test_each_hand_is_hit_once_and_hidden_ones_do_not_count():
     scene = Scene(
         np.zeros((64, 64, 3), np.uint8),
         np.array([[20, 20, 10, 10]], np.float32),
-        np.array([1]),
+        np.array([LEFT]),
         np.array([[50, 50, 10, 10]], np.float32),
     )
     boxes = np.array([[20, 20, 10, 10], [21, 20, 10, 10], [50, 50, 10, 10], [40, 10, 8, 8]], np.float32)
-    found = Found(boxes, np.array([1, 1, 0, 0]), np.array([0.9, 0.8, 0.7, 0.6], np.float32))
-    rows = compare(found, scene)
-    np.testing.assert_allclose(rows, [[0.9, 1, 1, 0], [0.8, 0, 0, 0], [0.6, 0, 0, 0]], rtol=1e-6)
+    hands, counts = compare(Found(boxes, np.array([0.9, 0.8, 0.7, 0.6], np.float32)), scene)
+    assert hands.tolist() == [LEFT, -1, -1, -1]
+    assert counts.tolist() == [True, True, False, True]

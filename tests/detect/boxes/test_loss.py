@@ -27,16 +27,14 @@ def perfect(targets):
     cell = torch.arange(side) + 0.5
     grid = torch.stack(torch.meshgrid(cell, cell, indexing="xy"))
     logits = torch.where(targets.nearness == 1, 12.0, -12.0)
-    maps = [logits[:, :, None], targets.boxes[:, :, :2] - grid, targets.boxes[:, :, 2:].log()]
-    return torch.cat(maps, 2)
+    maps = [logits[:, None], targets.boxes[:, :2] - grid, targets.boxes[:, 2:].log()]
+    return torch.cat(maps, 1)
 
 
 def test_what_the_targets_ask_for_is_what_decoding_reads():
     targets = make_targets([HANDS])
     found = peaks(perfect(targets)[0], 0.5, 5)
-    order = np.argsort(found.sides)
-    np.testing.assert_allclose(found.boxes[order], HANDS.boxes, rtol=1e-5)
-    assert found.sides[order].tolist() == [RIGHT, LEFT]
+    np.testing.assert_allclose(found.boxes[np.argsort(found.boxes[:, 0])], HANDS.boxes, rtol=1e-5)
 
 
 def test_perfect_maps_cost_nothing_and_each_mistake_costs():
@@ -44,31 +42,31 @@ def test_perfect_maps_cost_nothing_and_each_mistake_costs():
     best = perfect(targets)
     assert scene_loss(best, targets, 1.0) < 1e-3
     for change in (
-        lambda maps: maps.flip(1),  # the other sides
-        lambda maps: maps * torch.tensor([1, 1, 1, 0, 1]).view(1, 1, 5, 1, 1),  # a wrong width
-        lambda maps: maps + torch.tensor([0, 1.0, 0, 0, 0]).view(1, 1, 5, 1, 1),  # a cell to the right
-        lambda maps: maps * torch.tensor([0, 1, 1, 1, 1]).view(1, 1, 5, 1, 1),  # unsure everywhere
+        lambda maps: maps.flip(-1),  # elsewhere
+        lambda maps: maps * torch.tensor([1, 1, 1, 0, 1]).view(1, 5, 1, 1),  # a wrong width
+        lambda maps: maps + torch.tensor([0, 1.0, 0, 0, 0]).view(1, 5, 1, 1),  # a cell to the right
+        lambda maps: maps * torch.tensor([0, 1, 1, 1, 1]).view(1, 5, 1, 1),  # unsure everywhere
     ):
         assert scene_loss(change(best), targets, 1.0) > 0.05
 
 
 def test_hidden_hands_teach_nothing():
     hidden = make_targets([scene(ignored=[(32, 32, 24, 24)])])
-    logits = torch.full((1, 2, 5, 64 // STRIDE, 64 // STRIDE), -12.0)
-    logits[:, :, 0, 4, 4] = 5.0
+    logits = torch.full((1, 5, 64 // STRIDE, 64 // STRIDE), -12.0)
+    logits[:, 0, 4, 4] = 5.0
     assert scene_loss(logits, hidden, 1.0) < 1e-3
     assert scene_loss(logits, make_targets([scene()]), 1.0) > 1
 
 
 def test_the_gradient_reaches_every_map():
-    maps = torch.zeros(1, 2, 5, 8, 8, requires_grad=True)
+    maps = torch.zeros(1, 5, 8, 8, requires_grad=True)
     scene_loss(maps, make_targets([HANDS]), 1.0).backward()
     assert maps.grad is not None
-    assert (maps.grad.abs().amax((0, 3, 4)) > 0).all()
+    assert (maps.grad.abs().amax((0, 2, 3)) > 0).all()
 
 
 def test_weight_of_boxes():
     targets = make_targets([HANDS])
-    off = perfect(targets) + torch.tensor([0, 1.0, 0, 0, 0]).view(1, 1, 5, 1, 1)
+    off = perfect(targets) + torch.tensor([0, 1.0, 0, 0, 0]).view(1, 5, 1, 1)
     assert scene_loss(off, targets, 0.0) < 1e-3
     assert scene_loss(off, targets, 2.0).item() == pytest.approx(2 * scene_loss(off, targets, 1.0).item(), rel=0.01)
