@@ -35,8 +35,8 @@ def finder(detector) -> SlimLocalizer:
 @pytest.fixture(scope="module")
 def picture() -> np.ndarray:
     rng = np.random.default_rng(3)
-    coarse = rng.integers(0, 256, (12, 16, 3), np.uint8)
-    return coarse.repeat(32, 0).repeat(32, 1)  # 384 x 512
+    coarse = rng.integers(0, 156, (12, 16, 3), np.uint8).repeat(32, 0).repeat(32, 1)
+    return coarse + rng.integers(0, 100, (96, 128, 3), np.uint8).repeat(4, 0).repeat(4, 1)  # 384 x 512
 
 
 def test_folded_weights_are_the_same_network():
@@ -53,15 +53,13 @@ def test_a_mirrored_photograph_gives_mirrored_boxes_of_the_other_hands(finder, p
     (hands,) = finder.locate([picture], ["a"])
     (mirrored,) = finder.locate([mirror_image(picture)], ["a"])
     assert len(hands) > 3
-    width = picture.shape[1]
-    ours = sorted((one.box.y, one.box.x, one.box.w, one.hand) for one in hands)
-    other = {"right": "left", "left": "right"}
-    theirs = sorted((one.box.y, width - one.box.x - one.box.w, one.box.w, other[one.hand]) for one in mirrored)
-    assert len(ours) == len(theirs)
-    for a, b in zip(ours, theirs, strict=True):
-        np.testing.assert_allclose(a[:3], b[:3], atol=0.05)
-    sides = [a[3] == b[3] for a, b in zip(ours, theirs, strict=True)]
-    assert np.mean(sides) > 0.75  # in noise that is no hand, some are a toss-up
+    ours = np.array([(one.box.x, one.box.y, one.box.w) for one in hands])
+    theirs = np.array([(picture.shape[1] - one.box.x - one.box.w, one.box.y, one.box.w) for one in mirrored])
+    distance = np.abs(ours[:, None] - theirs).max(-1)
+    alike = distance.min(1) < 0.1
+    assert alike.mean() > 0.9  # of equally likely ones, another may be the last that is kept
+    pairs = [(hands[i].hand, mirrored[distance[i].argmin()].hand) for i in np.flatnonzero(alike)]
+    assert np.mean([one != other for one, other in pairs]) > 0.9  # in what is no hand, one may be a toss-up
 
 
 def test_answers_depend_on_the_image_alone(finder, picture):
