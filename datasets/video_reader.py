@@ -179,8 +179,12 @@ class VideoReader:
 
 def upright_rgb(image: Any) -> NDArray[np.uint8]:  # [H, W, 3]
     """Turn a decoded frame of PyAV into RGB, as its display matrix says: telephones film lying and note it there."""
+    from av.sidedata.sidedata import SideDataContainer
+
     rgb: NDArray[np.uint8] = image.to_ndarray(format="rgb24")
-    matrix = next((bytes(data) for data in image.side_data if data.type.name == "DISPLAYMATRIX"), None)
+    # Not `image.side_data`: it refers back to the image, which would then outlive us until a garbage collection.
+    side_data = SideDataContainer(image)  # type: ignore[call-arg]
+    matrix = next((bytes(data) for data in side_data if data.type.name == "DISPLAYMATRIX"), None)
     if matrix is None:
         return rgb
     # Shown at (a x + c y, b x + d y); only turns by quarters, and mirrored ones.

@@ -48,14 +48,12 @@ def write_video() -> WriteVideo:
     Frame n shows n in its top row: eight squares of 8 x 8 pixels, white for a 1, the highest bit first.
     """
 
-    def write(path: Path, frames: int = 60, codec: str = "libx264", turned: int = 0, **options: str) -> Path:
+    def write(path: Path, frames: int = 60, codec: str = "libx264", **options: str) -> Path:
         chosen = {**X264, **options} if codec == "libx264" else options
         with av.open(str(path), "w") as container:
             stream = container.add_stream(codec, rate=25, options=chosen)
             stream.width, stream.height, stream.pix_fmt = 96, 64, "yuv420p"
             stream.codec_context.gop_size, stream.codec_context.max_b_frames = 12, 2
-            if turned:
-                stream.set_display_rotation(turned)
             for number in range(frames):
                 frame = av.VideoFrame.from_ndarray(numbered(number), "rgb24")
                 frame.pts = number
