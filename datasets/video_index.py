@@ -37,8 +37,10 @@ class VideoIndex:
         A key packet may be followed by pictures that are shown before it and lean on what was before it ("open GOP").
         """
         packet = self.shown[frame]
-        fitting = np.flatnonzero((self.keys <= packet) & (self.times[self.keys] <= self.times[packet]))
-        return int(fitting[-1]) if len(fitting) else 0
+        place = int(np.searchsorted(self.keys, packet, side="right")) - 1
+        while place > 0 and self.times[self.keys[place]] > self.times[packet]:
+            place -= 1
+        return max(0, place)
 
 
 def file_version(path: Path) -> Version:
