@@ -206,3 +206,22 @@ def test_ctrl_c_ends_in_one_line(many, tmp_path, slim_file, start_detect):
     assert errors.splitlines()[-1].startswith("interrupted: run the same command again")
     assert "Traceback" not in errors
     assert not (out / "manifest.json").exists()
+
+
+def test_a_video_is_a_folder_of_frames(tmp_path, slim_file, write_video, write_image, texture):
+    folder, out = tmp_path / "mixed", tmp_path / "out"
+    (folder / "film").mkdir(parents=True)
+    write_video(folder / "film" / "clip.mp4", 25)
+    write_image(folder / "a.png", texture(0, 32, 32))
+    settings = DetectSettings(weights=str(slim_file), shard_size=4, device="cpu", every=10)
+    summary = run_detection(folder, out, settings)
+    assert (summary.images, summary.failures) == (4, 0)
+    arrays = to_arrays(read_keypoints(out))
+    assert arrays.images == ["a.png", *(f"film/clip.mp4#{frame:06d}" for frame in (0, 10, 20))]
+    assert set(arrays.sha256[1:]) == {sha256_file(folder / "film" / "clip.mp4")}
+    assert arrays.sizes[1:].tolist() == [[96, 64]] * 3
+    assert run_detection(folder, out, settings).resumed == 4
+    more = run_detection(folder, out, settings.model_copy(update={"every": 5}))
+    assert (more.images, more.resumed) == (6, 4)  # frames between are new ones
+    alone = run_detection(folder / "film" / "clip.mp4", tmp_path / "alone", settings)
+    assert (alone.images, alone.root) == (3, folder / "film")
