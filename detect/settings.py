@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from pydantic import Field, Strict
+from pydantic import Field, Strict, model_validator
 
 from s2hand.datasets.records import Hand
 from s2hand.datasets.settings import Settings
@@ -50,3 +50,13 @@ class DetectSettings(Settings):
     """Processes on this machine that share the work; they change nothing in the result."""
     scheduler: str | None = None
     """Address of a running Dask scheduler, `tcp://HOST:8786`, whose workers do the work."""
+
+    @model_validator(mode="after")
+    def _one_answer(self) -> "DetectSettings":
+        if self.boxes is not None and self.localize != "whole":
+            raise ValueError(
+                f"boxes and localize both say where the hands are: leave out one, {self.localize!r} or boxes"
+            )
+        if self.workers > 1 and self.scheduler is not None:
+            raise ValueError("workers and scheduler: leave out one; the scheduler has its own workers")
+        return self

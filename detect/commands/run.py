@@ -107,6 +107,8 @@ def _settings(**values: Any) -> "DetectSettings":
         return DetectSettings(**values)
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
+        if not first["loc"]:  # of options together
+            raise ValueError(str(first["ctx"]["error"])) from None
         option = "--" + str(first["loc"][0]).replace("_", "-")
         raise ValueError(f"{option}: {first['msg']}, found {first['input']!r}") from None
 

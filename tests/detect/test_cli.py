@@ -66,6 +66,29 @@ def test_what_is_wrong_ends_in_one_line(photographs, tmp_path, options, monkeypa
     assert message in line
 
 
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (["--boxes", "boxes.csv", "--localize", "slim"], "boxes and localize both say where the hands are"),
+        (["--workers", "2", "--scheduler", "tcp://127.0.0.1:9"], "workers and scheduler: leave out one"),
+    ],
+)
+def test_options_that_exclude_each_other(photographs, tmp_path, options, change, message):
+    result = _run("run", "--images", photographs, "--out", tmp_path / "out", *options, *change)
+    assert result.exit_code == 1
+    assert result.stderr.startswith(f"error: {message}")
+    assert len(result.stderr.splitlines()) == 1
+
+
+def test_the_hands_of_a_file_of_boxes(photographs, tmp_path, options):
+    boxes = tmp_path / "boxes.csv"
+    boxes.write_text("image,x,y,w,h,hand\n00.png,0,0,20,20,left\n00.png,5,5,20,20,right\ngone.png,0,0,5,5,left\n")
+    result = _run("run", "--images", photographs, "--out", tmp_path / "out", "--boxes", boxes, *options)
+    assert result.exit_code == 0, result.output
+    assert read_keypoints(tmp_path / "out")["hand"].to_pylist() == ["left", "right"]
+    assert "not in the folder    1 images that the file of boxes names" in result.stdout
+
+
 def test_wrong_options_are_usage_errors(photographs, tmp_path):
     assert _run("run", "--images", photographs, "--out", tmp_path, "--hand", "both").exit_code == 2
     assert _run("run", "--images", photographs, "--out", tmp_path, "--shard-size", "0").exit_code == 2
