@@ -75,7 +75,7 @@ def _samples(records: Sequence[Record], shards: Path, split: Split, params: Para
         report(done, len(records))
         if record.image in unreadable:
             continue
-        rows: list[int] | list[None] = rows_of.get(record.image, [None])
+        rows: Sequence[int | None] = rows_of.get(record.image, [None])
         if record.joints_cam is not None:  # a truth is of one hand
             rows = rows[:1]
         for row in rows:
