@@ -66,9 +66,9 @@ def _samples(records: Sequence[Record], shards: Path, split: Split, params: Para
     """
     found = to_arrays(read_keypoints(shards))
     unreadable = read_failures(shards)
-    rows_of: dict[str, list[int]] = {}
-    for row, image in enumerate(found.images):
-        rows_of.setdefault(image, []).append(row)
+    rows_of: dict[str, list[int | None]] = {}
+    for position, image in enumerate(found.images):
+        rows_of.setdefault(image, []).append(position)
     training = split == "training"
     kept = 0
     for done, record in enumerate(records, start=1):
