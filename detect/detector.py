@@ -150,7 +150,11 @@ def image_problem(image: NDArray[np.uint8]) -> str | None:
     """Say why an array is no image to look for a hand in, or None."""
     if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8:
         return f"expected an RGB image, uint8 [H, W, 3], found {image.dtype} {image.shape}"
-    height, width = image.shape[:2]
+    return size_problem(image.shape[1], image.shape[0])
+
+
+def size_problem(width: int, height: int) -> str | None:
+    """Say why a picture of that size in pixels is none to look for a hand in, or None."""
     if min(height, width) < 1 or max(height, width) > MAX_ASPECT * min(height, width):
         return f"{width} x {height} pixels: expected a picture with sides of at most {MAX_ASPECT} : 1; crop it"
     return None

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from s2hand.datasets.image_files import ImageError
 from s2hand.datasets.listing import read_item
 from s2hand.datasets.shards import Source
-from s2hand.detect.detector import image_problem
+from s2hand.detect.detector import size_problem
 
 AHEAD = 512  # images
 AHEAD_BYTES = 256 << 20  # of decoded images
@@ -48,20 +48,16 @@ def load(root: Path, name: str, enough: int | None = None) -> Loaded:
     source = Source(name, item.size, item.sha256)
     try:
         if item.frame is not None or enough is None:
-            return _checked(source, item.decode(), None, 1)
-        size = item.image_size()
-        reduce = max(one for one in REDUCTIONS if one == 1 or max(size) >= one * enough)
-        return _checked(source, item.decode(reduce), size, reduce)
+            reduce, image = 1, item.decode()
+            height, width = image.shape[:2]
+        else:
+            width, height = item.image_size()
+            reduce = max(one for one in REDUCTIONS if one == 1 or max(width, height) >= one * enough)
+            image = item.decode(reduce)
     except ImageError as error:
         return Loaded(source, None, error.reason)
-
-
-def _checked(source: Source, image: NDArray[np.uint8], size: tuple[int, int] | None, reduce: int) -> Loaded:
-    problem = image_problem(image)
-    if problem is not None:
-        return Loaded(source, None, problem)
-    width, height = size or (image.shape[1], image.shape[0])
-    return Loaded(source, image, "", width, height, reduce)
+    problem = size_problem(width, height)
+    return Loaded(source, None if problem else image, problem or "", width, height, reduce)
 
 
 def prefetch(root: Path, names: Sequence[str], enough: int | None = None) -> Generator[Loaded]:
