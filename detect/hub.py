@@ -16,6 +16,12 @@ REPOSITORY = "lllyasviel/Annotators"
 SLIM = "slim"
 """The name that stands for the weights that come with the package."""
 
+SLIM_BOXES = "slim-boxes"
+"""The name of the finder of hands that comes with the package."""
+
+PACKAGED = {SLIM: "slim.safetensors", SLIM_BOXES: "slim_boxes.safetensors"}
+"""The files that come with the package, by name."""
+
 OPENPOSE_LICENCE = "OpenPose's: for academic or non-profit non-commercial research only"
 OWN_LICENCE = "Apache-2.0, the package's"
 
@@ -60,15 +66,19 @@ PUBLISHED = (HAND, BODY)
 
 
 def known_files() -> tuple[KnownFile, ...]:
-    """List the published files and the packaged one, which is described from the file itself."""
-    path = packaged_path()
-    size, sha256 = path.stat().st_size, sha256_file(path)
-    return (*PUBLISHED, KnownFile(SLIM, SLIM, "--weights slim", "slim hand network", size, sha256, OWN_LICENCE, path))
+    """List the published files and the packaged ones, which are described from the files themselves."""
+    slim = _packaged(SLIM, "--weights slim", "slim hand network")
+    return (*PUBLISHED, slim, _packaged(SLIM_BOXES, "--localize slim", "slim finder of hands"))
 
 
-def packaged_path() -> Path:
-    """Return where the weights are that come with the package."""
-    return Path(str(files("s2hand.detect") / "assets" / "slim.safetensors"))
+def _packaged(name: str, use: str, network: str) -> KnownFile:
+    path = packaged_path(name)
+    return KnownFile(name, name, use, network, path.stat().st_size, sha256_file(path), OWN_LICENCE, path)
+
+
+def packaged_path(name: str = SLIM) -> Path:
+    """Return where weights are that come with the package."""
+    return Path(str(files("s2hand.detect") / "assets" / PACKAGED[name]))
 
 
 def find_known(name: str) -> KnownFile:

@@ -25,6 +25,7 @@ from s2hand.detect.body import network as body
 from s2hand.detect.hub import (
     BODY,
     HAND,
+    PACKAGED,
     PUBLISHED,
     SLIM,
     KnownFile,
@@ -62,10 +63,11 @@ class Weights:
 def weights_path(source: str | Path) -> Path:
     """Return the file behind a name or path; `WeightsError` if there is none.
 
-    `slim` is packaged; `openpose` and `openpose-body` are what `detect weights fetch` has put into the cache.
+    `slim` and `slim-boxes` are packaged; `openpose` and `openpose-body` are what `detect weights fetch` has put into
+    the cache.
     """
-    if str(source) == SLIM:
-        return packaged_path()
+    if str(source) in PACKAGED:
+        return packaged_path(str(source))
     known = _published_alias(source)
     if known is not None:
         return require_cached(known)

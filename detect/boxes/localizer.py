@@ -10,7 +10,6 @@ whatever size, takes more work than these looks and a few dozen crops.
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
-from importlib.resources import files
 from pathlib import Path
 
 import numpy as np
@@ -22,9 +21,10 @@ from s2hand.datasets.boxes import HandBox
 from s2hand.datasets.cameras import Box, crop_image, from_crop, square_box
 from s2hand.datasets.records import Hand
 from s2hand.detect.boxes.decode import Found, join, merge, peaks, ranking
-from s2hand.detect.boxes.judge import MARGIN, Judge, beliefs, square_around
+from s2hand.detect.boxes.judge import MARGIN, Judge, ask, square_around
 from s2hand.detect.boxes.network import BoxesNet, boxes_net_from_tensors, boxes_shapes
 from s2hand.detect.detector import HandDetector
+from s2hand.detect.hub import SLIM_BOXES
 from s2hand.detect.weights import KINDS, SLIM, Kind, Weights, WeightsError, check_shapes, read_weights
 
 LOOKS = (96, 192, 384)
@@ -43,7 +43,6 @@ MAGNIFY = 1.5
 MOST = 20
 """Hands in a photograph, at most."""
 
-_LEAST = 0.1  # score of a box that is worth a second look
 _KINDS: tuple[Kind] = ("slim-boxes",)
 
 
@@ -108,11 +107,10 @@ class SlimLocalizer:
     def find(self, image: NDArray[np.uint8]) -> tuple[Found, tuple[Hand, ...]]:  # [H, W, 3] RGB
         """Return the boxes of the hands' joints in pixels of the image, their likelihoods, and which hands they are."""
         found = self.propose(image)
-        sure = beliefs(self._detector, image, found.boxes)
-        judged = Found(found.boxes, self._judge(found.scores, sure))
+        opinion = ask(self._detector, image, found.boxes)
+        judged = Found(found.boxes, self._judge(found.scores, opinion))
         best = [index for index in ranking(judged) if judged.scores[index] >= self._judge.threshold][:MOST]
-        hands: tuple[Hand, ...] = tuple("left" if left > right else "right" for right, left in sure[best])
-        return judged.take(np.array(best, np.intp)), hands
+        return judged.take(np.array(best, np.intp)), tuple(opinion.hands[index] for index in best)
 
     def propose(self, image: NDArray[np.uint8]) -> Found:  # [H, W, 3] RGB
         """Return what the finder alone takes for hands, in pixels of the image, with its own scores."""
@@ -131,7 +129,7 @@ class SlimLocalizer:
         pixels = torch.from_numpy(both).to(self._device).permute(0, 3, 1, 2).float() / 127.5 - 1
         with torch.inference_mode():
             maps = self._network(pixels)
-            found = peaks(even_out(maps[0], maps[1]), _LEAST, 2 * MOST)
+            found = peaks(even_out(maps[0], maps[1]), self._judge.least_score, 2 * MOST)
         longer = found.boxes[:, 2:].max(1, initial=0)
         found = found.take((longer >= sizes[0]) & (longer <= sizes[1]))
         centres = from_crop(found.boxes[:, :2], square, side)
@@ -159,7 +157,6 @@ def even_out(maps: Tensor, mirrored: Tensor) -> Tensor:  # both [5, H, W]
 
 def read_boxes_weights(source: str | Path) -> Weights:
     """Read a weight file of the finder; `WeightsError` if it is missing, broken or of another network."""
-    packaged = files("s2hand.detect") / "assets" / "slim_boxes.safetensors"
-    weights = read_weights(Path(str(packaged)) if str(source) == SLIM else source, _KINDS)
+    weights = read_weights(SLIM_BOXES if str(source) == SLIM else source, _KINDS)
     check_shapes(weights.path, KINDS["slim-boxes"], boxes_shapes(), weights.tensors)
     return weights

@@ -52,8 +52,9 @@ def test_the_published_files_are_those_of_the_hub():
     assert all(re.fullmatch(r"[0-9a-f]{64}", known.sha256) for known in hub.known_files())
 
 
-def test_the_packaged_file_is_described_from_itself():
-    slim = hub.find_known("slim")
+@pytest.mark.parametrize("name", ["slim", "slim-boxes"])
+def test_a_packaged_file_is_described_from_itself(name):
+    slim = hub.find_known(name)
     assert (slim.size, slim.sha256) == (slim.packaged.stat().st_size, sha256_file(slim.packaged))
     assert hub.cached_path(slim) == hub.fetch(slim) == slim.packaged
 

@@ -80,7 +80,8 @@ def fit_boxes(
         def measured(average: nn.Module) -> Measurement:
             matched = match(average, detector, scenes, settings.bf16, pool)
             judge = make_judge(matched)
-            return Measurement(summarize(matched, judge), {"judge": json.dumps(asdict(judge))})
+            texts = {"judge": json.dumps(asdict(judge)), "judge_sha256": detector.estimator.weights_sha256}
+            return Measurement(summarize(matched, judge), texts)
 
         run = Training(
             settings,

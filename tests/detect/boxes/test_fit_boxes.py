@@ -11,7 +11,7 @@ from s2hand.detect.boxes.fit.compose import LEFT, RIGHT, Scene
 from s2hand.detect.boxes.fit.loop import fit_boxes
 from s2hand.detect.boxes.fit.measure import Matched, compare, make_judge, summarize
 from s2hand.detect.boxes.fit.settings import BoxesSettings, SceneSettings
-from s2hand.detect.boxes.judge import Judge
+from s2hand.detect.boxes.judge import Judge, Opinion
 from s2hand.detect.boxes.localizer import SlimLocalizer
 from s2hand.detect.fit.settings import read_settings
 from s2hand.detect.weights import SLIM, read_weights
@@ -89,10 +89,10 @@ def test_the_preset_is_valid(pytestconfig):
     assert settings.steps > 1000
 
 
-JUDGE = Judge(0.0, 1.0, 0.0, 0.5)  # believes the finder's score
+JUDGE = Judge(0.0, 1.0, 0.0, 0.0, 0.5)  # believes the finder's score
 MATCHED = Matched(
     scores=np.array([0.9, 0.8, 0.7, 0.3, 0.2], np.float32),
-    sure=np.array([[0.9, 0.5], [0.8, 0.5], [0.2, 0.1], [0.5, 0.6], [0.1, 0.2]]),
+    opinion=Opinion(np.array([[0.9, 0.5], [0.8, 0.5], [0.2, 0.1], [0.5, 0.6], [0.1, 0.2]]), np.full(5, 0.5)),
     hands=np.array([RIGHT, LEFT, -1, LEFT, -1]),
     in_empty=np.array([False, False, True, False, False]),
     all_hands=4,
@@ -109,11 +109,11 @@ def test_summary_counts():
     assert summarize(MATCHED, replace(JUDGE, threshold=0.25))["sides"] == pytest.approx(2 / 3)
 
 
-def test_the_judge_that_is_made_has_the_best_f1():
+def test_the_judge_that_is_made_has_the_best_f_score():
     judge = make_judge(MATCHED)
-    best = summarize(MATCHED, judge)["f1"]
-    assert best > summarize(MATCHED, JUDGE)["f1"]
-    assert all(summarize(MATCHED, replace(judge, threshold=t / 20))["f1"] <= best + 1e-9 for t in range(2, 19))
+    best = summarize(MATCHED, judge)["f0.5"]
+    assert best > summarize(MATCHED, JUDGE)["f0.5"]
+    assert all(summarize(MATCHED, replace(judge, threshold=t / 20))["f0.5"] <= best + 1e-9 for t in range(2, 19))
 
 
 def test_each_hand_is_hit_once_and_hidden_ones_do_not_count():

@@ -28,7 +28,7 @@ def detector() -> HandDetector:
 
 @pytest.fixture(scope="module")
 def finder(detector) -> SlimLocalizer:
-    judge = Judge(0.0, 1.0, 0.0, 0.3)  # whatever the finder says
+    judge = Judge(0.0, 1.0, 0.0, 0.0, 0.3)  # whatever the finder says
     return SlimLocalizer(boxes_net_from_tensors(fresh_tensors()), judge, detector, "0" * 64, torch.device("cpu"))
 
 

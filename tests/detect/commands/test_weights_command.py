@@ -54,7 +54,7 @@ def test_list_says_what_there_is_and_where(cache):
     (cache / BODY.name).write_bytes(b"")
     result = _run("list")
     assert result.exit_code == 0, result.output
-    hand, body, slim = result.stdout.split("\n\n")
+    hand, body, slim, boxes = result.stdout.split("\n\n")
     assert [part.splitlines()[0] for part in (hand, body, slim)] == [
         "hand_pose_model.pth",
         "body_pose_model.pth",
@@ -67,6 +67,7 @@ def test_list_says_what_there_is_and_where(cache):
     assert _rows(body)["place"] == str(cache / BODY.name)
     assert _rows(slim)["place"] == str(packaged_path())
     assert _rows(slim)["sha256"] == sha256_file(packaged_path())
+    assert _rows(boxes)["place"] == str(packaged_path("slim-boxes"))
 
 
 def test_fetch_prints_the_path(cache, published, monkeypatch):
@@ -101,8 +102,9 @@ def test_verify_knows_a_published_file(published):
     assert rows["sha256"] == sha256_file(published)
 
 
-def test_verify_knows_the_packaged_file():
-    assert _run("verify", "slim").exit_code == 0
+@pytest.mark.parametrize("name", ["slim", "slim-boxes"])
+def test_verify_knows_a_packaged_file(name):
+    assert _run("verify", name).exit_code == 0
 
 
 def test_verify_refuses_a_truncated_file(published, tmp_path):
