@@ -1,8 +1,9 @@
 """Frames of one video file, exactly as decoding from its beginning gives them, fast in order and possible in any.
 
-Asked for rising frames, the reader goes on decoding; for others it seeks to the key packet before. Every frame is known
-by the packet that it came from, not by its time: nothing is rounded, and no frame is taken for its neighbour. One
-decoding thread, so that what a damaged file gives does not depend on which thread was faster.
+Asked for rising frames, the reader goes on decoding; for others it seeks to the key packet before, unless the decoder
+complains of what follows there: then it decodes this file from its beginning. Every frame is known by the packet that
+it came from, not by its time: nothing is rounded, and no frame is taken for its neighbour. One decoding thread, so
+that what a damaged file gives does not depend on which thread was faster.
 """
 
 import math
@@ -42,6 +43,8 @@ class VideoReader:
         self._kept: dict[int, Any] = {}  # by frame; None if damaged
         self._asked, self._stride = 0, 0  # frames asked for: one of them, and the step between them
         self._errors: list[int] = []  # packets that could not be decoded, ascending
+        self._jumped = False  # decoding began at a key packet in the middle, maybe with complaints that mean nothing
+        self._whole = False  # decode from the beginning only
         self._open()
 
     def read(self, frame: int) -> NDArray[np.uint8]:  # [H, W, 3] RGB, upright
@@ -59,6 +62,9 @@ class VideoReader:
             self._busy = True
         try:
             found = self._find(frame)
+            if found is None and self._jumped:
+                self._stop_jumping()
+                found = self._find(frame)
         finally:
             with self._turn:
                 self._waiting.remove(frame)
@@ -70,7 +76,7 @@ class VideoReader:
 
     def close(self) -> None:
         """Close the file; only while no thread reads."""
-        self._start(iter(()), 0, 0)
+        self._stop()
         self._kept.clear()
         self._container.close()
 
@@ -79,10 +85,11 @@ class VideoReader:
         if frame in self._kept:
             return self._kept[frame]
         self._stride, self._asked = math.gcd(self._stride, abs(frame - self._asked)), frame
-        packet, place = int(self.index.shown[frame]), self.index.start(frame)
+        packet, place = int(self.index.shown[frame]), 0 if self._whole else self.index.start(frame)
         inside = packet not in self._given and packet >= self._fed - _REORDERED  # the decoder still holds it
         ahead = packet >= self._fed or inside
-        if not (ahead and self._key <= self.index.keys[place] <= self._fed):
+        near = place == 0 or self.index.keys[place] <= self._fed
+        if not (ahead and near and self._key <= self.index.keys[place]):
             self._seek(place)
         for given, image in self._frames:
             self._keep(given, image)
@@ -121,8 +128,8 @@ class VideoReader:
         """Go on from the key packet at `place` of the index, or one before, whichever the file lets us reach."""
         import av
 
-        self._start(iter(()), 0, 0)
-        for back in _BACK:
+        self._stop()
+        for back in _BACK if place else ():
             key = self.index.keys[max(0, place - back)]
             with suppress(av.FFmpegError, StopIteration):
                 self._container.seek(int(self.index.times[key]), stream=self._stream)
@@ -131,9 +138,29 @@ class VideoReader:
                 found = self._keys_at.get(packet_time(first))
                 if first.is_keyframe and found is not None and found <= self.index.keys[place]:
                     self._start(_chain(first, packets), found, found)
+                    self._jumped |= found > self.index.keys[0]
                     return
-        self._container.close()
+        self._restart()
+
+    def _stop_jumping(self) -> None:
+        """Forget what a decoder that began in the middle complained of; go on from the beginning, now and later.
+
+        H.264 may lean on what was before a key packet: in open groups, in a refresh that wanders over the picture. A
+        decoder that began there can't tell pictures that it never saw from damage.
+        """
+        self._jumped, self._whole = False, True
+        self._errors.clear()
+        self._kept.clear()
+        self._restart()
+
+    def _restart(self) -> None:
+        self._stop()
+        before = self._container
         self._open()
+        before.close()
+
+    def _stop(self) -> None:
+        self._start(iter(()), 0, len(self.index.times))  # a key packet after all others: the next frame is sought
 
     def _start(self, packets: Iterator[Any], first: int, key: int) -> None:
         self._key = key  # the packet from which on all was decoded

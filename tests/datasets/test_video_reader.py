@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import av
+import cv2
 import numpy as np
 import pytest
 from numpy.typing import NDArray
@@ -67,6 +68,65 @@ def test_frames_are_exact_in_any_order(
         reader = VideoReader(version)
         for frame in order:
             np.testing.assert_array_equal(reader.read(frame), expected[frame], err_msg=f"frame {frame}")
+
+
+@pytest.fixture(
+    scope="module", params=["open-gop=1:keyint=30:bframes=3:threads=1", "intra-refresh=1:keyint=30:threads=1"]
+)
+def leaning(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Write a video whose pictures lean on what was before the key packet: a slow pan, with a cut every 37 frames."""
+    if "libx264" not in av.codecs_available:
+        pytest.skip("no libx264 here")
+    path, generator = tmp_path_factory.mktemp("leaning") / "clip.mp4", np.random.default_rng(2)
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("libx264", rate=30, options={"x264-params": request.param})
+        stream.width, stream.height, stream.pix_fmt = 128, 96, "yuv420p"
+        for number in range(120):
+            if number % 37 == 0:
+                scene = cv2.resize(generator.integers(0, 256, (12, 16, 3), dtype=np.uint8), (256, 192))
+            x = int(40 + 40 * np.sin(number / 9))
+            part = np.ascontiguousarray(scene[x // 2 : x // 2 + 96, x : x + 128])
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(part, "rgb24")))
+        container.mux(stream.encode(None))
+    return path
+
+
+def test_where_reading_starts_makes_no_difference(leaning: Path) -> None:
+    version, expected = file_version(leaning), decode_all(leaning)
+    assert len(index_video(version).keys) > 2
+    complained = 0
+    for frame in range(0, 120, 3):
+        reader = VideoReader(version)
+        np.testing.assert_array_equal(reader.read(frame), expected[frame], err_msg=f"frame {frame}")
+        complained += reader._whole
+        reader.close()
+    assert 0 < complained < 40
+
+
+def test_a_decoder_that_complained_once_starts_at_the_beginning_from_then_on(leaning: Path) -> None:
+    expected = decode_all(leaning)
+    for order in (range(119, -1, -7), np.random.default_rng(0).permutation(120)[:30].tolist()):
+        reader = Counted(file_version(leaning))
+        for frame in order:
+            np.testing.assert_array_equal(reader.read(frame), expected[frame], err_msg=f"frame {frame}")
+    assert reader._whole
+    for frame in range(120):
+        reader.read(frame)
+    before = reader.seeks
+    for frame in (3, 119, 118):  # back once, then on: the decoder goes through all between
+        reader.read(frame)
+    assert reader.seeks - before <= 2
+
+
+def test_a_file_that_could_not_be_opened_again_is_tried_again(clip: Path) -> None:
+    reader, whole = VideoReader(file_version(clip)), decode_all(clip)
+    reader.read(50)
+    moved = clip.rename(clip.with_suffix(".moved"))
+    with pytest.raises(ImageError, match="No such file"):
+        reader.read(0)
+    moved.rename(clip)
+    for frame in (1, 50, 0):
+        np.testing.assert_array_equal(reader.read(frame), whole[frame])
 
 
 def test_there_are_b_frames_and_groups(clip: Path) -> None:
