@@ -16,6 +16,9 @@ _JOINTS = frozenset({"keypoints", *(f"{hand}hand_kpts" for hand in HANDS)})
 _KEPT = _JOINTS | {"id", "image_id", "category_id", "scores", "bbox", "hand", "attributes"}
 _KEPT |= {f"{hand}hand_{what}" for hand in HANDS for what in ("box", "valid")}
 
+_ID = int | float | str
+"""What may be an id. Other values of JSON can't be looked up."""
+
 
 @dataclass(frozen=True)
 class CocoImage:
@@ -41,14 +44,17 @@ class CocoFile:
     def image_of(self, annotation: Mapping[str, Any]) -> CocoImage:
         """Return the image that an annotation is of; `DataError` if the file lists none."""
         number = annotation.get("image_id")
-        found = self.images.get(number) if isinstance(number, int | str) else None
+        found = self.images.get(number) if isinstance(number, _ID) else None
         if found is None:
             self.refuse(annotation, f"image_id {number!r} is not among the images")
         return found
 
     def hand_of(self, annotation: Mapping[str, Any]) -> Hand | None:
         """Return which hand an annotation says it shows: by its `hand`, its `attributes`, or its category's name."""
-        category = self.categories.get(annotation.get("category_id"), {})
+        number = annotation.get("category_id")
+        if number is not None and not isinstance(number, _ID):
+            self.refuse(annotation, f"category_id: expected a number or text, found {number!r}")
+        category = self.categories.get(number, {})
         attributes = annotation.get("attributes")
         said = (annotation.get("hand"), attributes.get("hand") if isinstance(attributes, dict) else None)
         for value in said:
@@ -58,16 +64,23 @@ class CocoFile:
         found = next((value for value in said if value is not None), named[0] if len(named) == 1 else None)
         return cast("Hand | None", found)
 
+    def label_of(self, annotation: Mapping[str, Any]) -> str:
+        """Name an annotation for the user: by its id, or where it has none by its place in the list."""
+        if annotation.get("id") is not None:
+            return f"annotation {annotation['id']!r}"
+        return _nth("annotation", next(place for place, one in enumerate(self.annotations) if one is annotation))
+
     def refuse(self, annotation: Mapping[str, Any], problem: str) -> NoReturn:
         """Raise a `DataError` that names the file and the annotation."""
-        raise DataError(f"{self.path}: annotation {annotation.get('id')!r}: {problem}")
+        raise DataError(f"{self.path}: {self.label_of(annotation)}: {problem}")
 
 
 def read_coco(path: Path) -> CocoFile:
     """Read a COCO file. Its text and the annotations' numbers are held in memory: about 3 kB a hand.
 
     Raises:
-        DataError: the file is missing, not JSON, or has no images, annotations and categories.
+        DataError: the file is missing, not JSON, or has no images, annotations and categories; or an image or category
+            has no id, or an image no name.
     """
     try:
         text = path.read_text("utf-8")
@@ -82,13 +95,27 @@ def read_coco(path: Path) -> CocoFile:
     if not all(isinstance(items, list) and all(isinstance(item, dict) for item in items) for items in lists):
         raise DataError(f"{path}: not a COCO file: expected the lists images, annotations and categories")
     images, annotations, categories = cast("list[list[dict[str, Any]]]", lists)
-    try:
-        listed = {
-            image["id"]: CocoImage(str(image["file_name"]), image.get("width"), image.get("height")) for image in images
-        }
-        return CocoFile(path, listed, {category["id"]: category for category in categories}, annotations)
-    except (KeyError, TypeError) as error:
-        raise DataError(f"{path}: an image or category lacks {error}") from error
+    listed = {
+        _field(path, "image", place, image, "id"): CocoImage(
+            str(_field(path, "image", place, image, "file_name")), image.get("width"), image.get("height")
+        )
+        for place, image in enumerate(images)
+    }
+    named = {_field(path, "category", place, category, "id"): category for place, category in enumerate(categories)}
+    return CocoFile(path, listed, named, annotations)
+
+
+def _field(path: Path, kind: str, place: int, item: Mapping[str, Any], field: str) -> float | str:
+    """Return an id or a name of an image or category; the `place` in its list says which it is when it is wrong."""
+    value = item.get(field)
+    if isinstance(value, _ID):
+        return value
+    found = repr(value) if field in item else "no such field"
+    raise DataError(f"{path}: {_nth(kind, place)}: {field}: expected a number or text, found {found}")
+
+
+def _nth(kind: str, place: int) -> str:
+    return f"{kind} no. {place + 1} of the list"
 
 
 def _compact(value: dict[str, Any]) -> dict[str, Any]:
@@ -105,5 +132,5 @@ def _compact(value: dict[str, Any]) -> dict[str, Any]:
 def _array(value: Any) -> NDArray[np.float64]:
     try:
         return np.array(value, np.float64)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         return np.full(1, np.nan)  # whoever needs it finds the wrong shape

@@ -27,9 +27,10 @@ def read(labels: Path, images: Path, hand: Hand) -> Labels:
     for annotation in coco.annotations:
         if np.size(annotation.get("keypoints", ())) == 0:
             continue
+        image = coco.image_of(annotation)
         labelled = _hand(coco, annotation, hand)
         if is_labelled(labelled.keypoints):
-            found[coco.image_of(annotation).name].append(labelled)
+            found[image.name].append(labelled)
     if not any(found.values()):
         raise DataError(f"{labels}: expected hands of {JOINT_COUNT} keypoints, found none")
     return found

@@ -191,6 +191,10 @@ def test_what_a_detector_found_is_not_replaced(collection, tmp_path):
         ([labelled(2, hand="both")], {}, "annotation 7: hand: expected right or left, found 'both'"),
         ([labelled(2, image_id=99)], {}, "annotation 7: image_id 99 is not among the images"),
         ([labelled(2, image_id=[])], {}, r"annotation 7: image_id \[\] is not among the images"),
+        ([labelled(2, image_id=None)], {}, "annotation 7: image_id None is not among the images"),
+        ([labelled(2, category_id=[1])], {}, r"annotation 7: category_id: expected a number or text, found \[1\]"),
+        ([labelled(2), labelled(2, id=None, hand=1)], {}, "annotation no. 2 of the list: hand: expected right or left"),
+        ([{"keypoints": [10**400] * 63}], {}, "annotation 7: keypoints: expected 63 numbers, found 1"),
         ([{"keypoints": [1, 2, 3]}], {}, "annotation 7: keypoints: expected 63 numbers, found 3"),
         ([labelled(2), labelled(-1)], {}, "annotation 8: keypoints: expected confidences from 0 to 1, found -1.0"),
         ([labelled(2, scores=[80] * 21)], {}, "annotation 7: keypoints: expected confidences from 0 to 1, found 80.0"),
@@ -211,6 +215,13 @@ def test_wrong_coco_is_one_line(collection, tmp_path, annotations, category, mes
     assert not (tmp_path / "out").exists()
 
 
+def test_an_annotation_without_an_image_is_one_line(collection, tmp_path):
+    annotation = {"id": 7, **labelled(2)}
+    write_json(tmp_path / "l.json", {"images": [], "annotations": [annotation], "categories": []})
+    with pytest.raises(DataError, match=r"l\.json: annotation 7: image_id None is not among the images"):
+        import_labels(tmp_path / "l.json", collection.images, tmp_path / "out", "coco")
+
+
 @pytest.mark.parametrize(
     ("name", "text", "message"),
     [
@@ -219,7 +230,17 @@ def test_wrong_coco_is_one_line(collection, tmp_path, annotations, category, mes
         (
             "coco",
             '{"images": [{"id": 1}], "annotations": [], "categories": []}',
-            "an image or category lacks 'file_name'",
+            "image no. 1 of the list: file_name: expected a number or text, found no such field",
+        ),
+        (
+            "coco",
+            '{"images": [{"id": [1], "file_name": "a.png"}], "annotations": [], "categories": []}',
+            r"image no. 1 of the list: id: expected a number or text, found \[1\]",
+        ),
+        (
+            "coco",
+            '{"images": [], "annotations": [], "categories": [{"id": 1}, {"id": {}}]}',
+            r"category no. 2 of the list: id: expected a number or text, found \{\}",
         ),
         ("coco-wholebody", '{"images": [], "annotations": [], "categories": []}', "found no hand in them"),
         ("s2hand-json", "[[], []]", r"expected a list of three lists, \[xy, confidence, names\]"),
