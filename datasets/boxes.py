@@ -7,7 +7,8 @@
 | COCO-WholeBody (JSON) | `lefthand_box`, `righthand_box` |
 | keypoint shards | a folder of them, or one: the boxes that were looked at |
 
-`image` is the path relative to the images' folder, as everywhere.
+`image` is the path relative to the images' folder, as everywhere. A box of no size is refused, but in COCO, where it
+says that there is no hand, passed over.
 """
 
 from collections.abc import Collection, Iterator
@@ -44,15 +45,15 @@ class BoxTable:
 
     path: Path
     sha256: str  # of the file; of a folder of shards, of its manifest
+    _first: str  # what to call the first row, for the user
     _place: dict[str, int]  # image -> its number
     _edges: NDArray[np.int64]  # [images + 1] of the rows of each image
-    _rows: NDArray[np.int64]  # [N] the row in the file, sorted by image
-    _boxes: NDArray[np.float64]  # [N, 4], sorted likewise
-    _right: NDArray[np.bool_]  # [N]
+    _boxes: NDArray[np.float64]  # [N, 4], sorted by image
+    _right: NDArray[np.bool_]  # [N], sorted likewise
 
     def __len__(self) -> int:
         """Return the number of boxes."""
-        return len(self._rows)
+        return len(self._boxes)
 
     def __iter__(self) -> Iterator[str]:
         """Iterate over the images that have a box."""
@@ -75,10 +76,9 @@ class BoxTable:
         known = names if isinstance(names, set | frozenset) else frozenset(names)
         absent = [image for image in self._place if image not in known]
         if absent and len(absent) == len(self._place):
-            row = _row(int(self._rows[self._edges[0]]))
             raise DataError(
-                f"{self.path}: {row}: image {absent[0]!r}: not among the {len(known)} images in {folder}, nor is any "
-                f"other; expected paths relative to that folder, such as {min(known, default='a/b.jpg')!r}"
+                f"{self.path}: {self._first}: image {absent[0]!r}: not among the {len(known)} images in {folder}, "
+                f"nor is any other; expected paths relative to that folder, such as {min(known, default='a/b.jpg')!r}"
             )
         return len(absent)
 
@@ -88,7 +88,8 @@ def read_boxes(path: Path, hand: Hand = "right") -> BoxTable:
 
     Raises:
         DataError: the file is missing or of another kind, or lacks a column or has an unknown one; or a box is not
-            finite, not of positive size, or outside its image where the file says the image's size; with the row.
+            finite, not of positive size, or outside its image where the file says the image's size; with the row, or
+            of COCO the annotation.
     """
     found = read_box_rows(Path(path))
     boxes = np.stack([_numbers(found, name) for name in "xywh"], axis=1)
@@ -99,7 +100,8 @@ def read_boxes(path: Path, hand: Hand = "right") -> BoxTable:
     order = np.argsort(numbers, kind="stable")
     edges = np.searchsorted(numbers[order], np.arange(len(images.dictionary) + 1))
     place = {image: number for number, image in enumerate(images.dictionary.to_pylist())}
-    return BoxTable(found.path, found.sha256, place, edges, order, boxes[order], right[order])
+    first = found.place(0) if len(boxes) else ""
+    return BoxTable(found.path, found.sha256, first, place, edges, boxes[order], right[order])
 
 
 def _images(found: BoxRows) -> Any:
@@ -115,7 +117,7 @@ def _images(found: BoxRows) -> Any:
 def _numbers(found: BoxRows, name: str) -> NDArray[np.float64]:
     column = found.table[name]
     if not (pa.types.is_integer(column.type) or pa.types.is_floating(column.type) or pa.types.is_null(column.type)):
-        raise DataError(f"{found.path}: column {name}: expected numbers, found {column.type}{_first_text(column)}")
+        raise DataError(f"{found.path}: column {name}: expected numbers, found {column.type}{_first_text(found, name)}")
     return cast("NDArray[np.float64]", column.cast(pa.float64()).to_numpy())  # a null becomes NaN
 
 
@@ -148,15 +150,16 @@ def _check_boxes(found: BoxRows, boxes: NDArray[np.float64]) -> None:
         _refuse(found, int(np.argmax(bad)), problem)
 
 
-def _first_text(column: Any) -> str:
+def _first_text(found: BoxRows, name: str) -> str:
     """Say which cell of a column of text is the first that is no number."""
+    column = found.table[name]
     if not (pa.types.is_string(column.type) or pa.types.is_large_string(column.type)):
         return ""
     for row, text in enumerate(column.to_pylist()):
         try:
             float(text or "nan")
         except ValueError:
-            return f", {_row(row)}: {text!r}"
+            return f", {found.place(row)}: {text!r}"
     return ""
 
 
@@ -168,9 +171,5 @@ def _say(box: NDArray[np.float64]) -> str:
     return ", ".join(f"{number:g}" for number in box)
 
 
-def _row(row: int) -> str:
-    return f"row {row + 1}"
-
-
 def _refuse(found: BoxRows, row: int, problem: str) -> NoReturn:
-    raise DataError(f"{found.path}: {_row(row)}: {problem}")
+    raise DataError(f"{found.path}: {found.place(row)}: {problem}")

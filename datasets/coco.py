@@ -95,13 +95,15 @@ def read_coco(path: Path) -> CocoFile:
     if not all(isinstance(items, list) and all(isinstance(item, dict) for item in items) for items in lists):
         raise DataError(f"{path}: not a COCO file: expected the lists images, annotations and categories")
     images, annotations, categories = cast("list[list[dict[str, Any]]]", lists)
-    listed = {
+    listed: dict[object, CocoImage] = {
         _field(path, "image", place, image, "id"): CocoImage(
             str(_field(path, "image", place, image, "file_name")), image.get("width"), image.get("height")
         )
         for place, image in enumerate(images)
     }
-    named = {_field(path, "category", place, category, "id"): category for place, category in enumerate(categories)}
+    named: dict[object, dict[str, Any]] = {
+        _field(path, "category", place, category, "id"): category for place, category in enumerate(categories)
+    }
     return CocoFile(path, listed, named, annotations)
 
 

@@ -1,5 +1,6 @@
 """Hand boxes from files of every kind, and files that are wrong: one line that names the file and the row."""
 
+import json
 import time
 from pathlib import Path
 
@@ -179,6 +180,46 @@ def test_coco_wholebody(tmp_path: Path) -> None:
     )
 
 
+def test_coco_boxes_of_no_size_are_passed_over(tmp_path: Path) -> None:
+    """The row that is refused is still the annotation's own, and so is the one whose image is not there."""
+    none = [{"bbox": [0, 0, 0, 0]}, {"bbox": [5, 5, 0, 9]}, {"lefthand_box": [0, 0, 0, 0]}]
+    table = read_boxes(coco(tmp_path / "boxes.json", *none, {"bbox": [1, 2, 3, 4]}))
+    assert table.of("a.jpg") == (HandBox(Box(1, 2, 3, 4), "right"),)
+    with pytest.raises(DataError, match=r"boxes\.json: annotation 73: image 'a\.jpg': not among"):
+        table.images_absent({"b.jpg"}, Path("photographs"))
+    with pytest.raises(DataError, match=r"boxes\.json: annotation 73: expected w and h above 0, found 1, 2, 3, -4"):
+        read_boxes(coco(tmp_path / "boxes.json", *none, {"bbox": [1, 2, 3, -4]}))
+    assert len(read_boxes(coco(tmp_path / "boxes.json", *none))) == 0
+
+
+@pytest.mark.parametrize(
+    ("image", "message"),
+    [
+        ({"width": "100"}, "annotation 1: width of its image: expected numbers, found '100'"),
+        ({"file_name": "\ud800.jpg"}, r"file_name: expected text, found '\\ud800\.jpg'"),
+        ({"id": [5]}, r"image no\. 1 of the list: id: expected a number or text, found \[5\]"),
+    ],
+)
+def test_wrong_coco_images(tmp_path: Path, image: dict[str, object], message: str) -> None:
+    annotation = {"id": 1, "image_id": 5, "bbox": [1, 2, 3, 4]}
+    value = {"images": [{"id": 5, "file_name": "a.jpg", **image}], "annotations": [annotation], "categories": []}
+    (tmp_path / "boxes.json").write_text(json.dumps(value))
+    with pytest.raises(DataError, match=rf"boxes\.json: {message}"):
+        read_boxes(tmp_path / "boxes.json")
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-32", "latin-1"])
+def test_a_csv_file_in_another_encoding(tmp_path: Path, encoding: str) -> None:
+    (tmp_path / "boxes.csv").write_text("image,x,y,w,h,händ\na.jpg,1,2,3,4,left\n", encoding)
+    with pytest.raises(DataError, match=r"boxes\.csv: expected a CSV file in UTF-8, found another encoding"):
+        read_boxes(tmp_path / "boxes.csv")
+
+
+def test_a_csv_file_with_a_mark_of_its_encoding(tmp_path: Path) -> None:
+    (tmp_path / "boxes.csv").write_text("image,x,y,w,h\nü.jpg,1,2,3,4\n", "utf-8-sig")
+    assert len(read_boxes(tmp_path / "boxes.csv").of("ü.jpg")) == 1
+
+
 @pytest.mark.parametrize("name", ["coco", "coco-wholebody"])
 def test_our_own_exports_are_boxes(collection, tmp_path: Path, name: str) -> None:
     export_keypoints(collection.shards, tmp_path / "l.json", name)
@@ -195,10 +236,16 @@ def test_our_own_exports_are_boxes(collection, tmp_path: Path, name: str) -> Non
     [
         ({}, "annotation 70: bbox: expected x, y, w, h, found None"),
         ({"bbox": [1, 2, 3]}, "annotation 70: bbox: expected x, y, w, h"),
-        ({"bbox": [1, 2, "3", 4]}, "expected numbers as sizes and boxes"),
-        ({"bbox": [1, 2, 0, 4]}, "row 1: expected w and h above 0"),
-        ({"bbox": [100, 2, 3, 4]}, "row 1: box 100, 2, 3, 4: outside its image of 100 x 100"),
+        ({"bbox": [1, 2, "3", 4]}, "annotation 70: bbox: expected numbers, found '3'"),
+        ({"bbox": [1, 2, None, 4]}, "annotation 70: bbox: expected x, y, w, h, found"),
+        ({"bbox": [1, 2, 10**400, 4]}, "annotation 70: bbox: expected numbers, found 10"),
+        ({"bbox": [1, 2, -3, 4]}, "annotation 70: expected w and h above 0, found 1, 2, -3, 4"),
+        ({"bbox": [1, 2, -3, 4], "id": None}, "annotation no. 1 of the list: expected w and h above 0"),
+        ({"lefthand_box": [1, 2, 3, -4]}, "annotation 70: expected w and h above 0, found 1, 2, 3, -4"),
+        ({"bbox": [100, 2, 3, 4]}, "annotation 70: box 100, 2, 3, 4: outside its image of 100 x 100"),
         ({"bbox": [1, 2, 3, 4], "image_id": 6}, "annotation 70: image_id 6 is not among the images"),
+        ({"bbox": [1, 2, 3, 4], "image_id": [5]}, r"annotation 70: image_id \[5\] is not among the images"),
+        ({"bbox": [1, 2, 3, 4], "category_id": [1]}, "annotation 70: category_id: expected a number or text, found"),
         ({"bbox": [1, 2, 3, 4], "hand": 1}, "annotation 70: hand: expected right or left, found 1"),
     ],
 )
