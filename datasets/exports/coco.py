@@ -5,7 +5,7 @@
 Images without a hand have no row in the shards, so they are not listed.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 from s2hand.datasets.exports.hands import HandNumbers, Run, hands_of
@@ -39,12 +39,22 @@ class CocoImages:
 
 def write(run: Run, path: Path) -> None:
     """Write a run as one file of COCO keypoints."""
+    write_file(run, path, CATEGORY, _annotations)
+
+
+def write_file(
+    run: Run,
+    path: Path,
+    category: Mapping[str, object],
+    annotations: Callable[[Run, CocoImages], Iterator[dict[str, object]]],
+) -> None:
+    """Write a run as one file with the frame of COCO; `annotations` yields them and numbers the images as it goes."""
     images = CocoImages()
     members = {
         "info": {"description": "hand keypoints", **run.provenance.as_json()},
         "licenses": [],
-        "categories": [CATEGORY],
-        "annotations": _annotations(run, images),
+        "categories": [category],
+        "annotations": annotations(run, images),
         "images": images.entries(),  # known once the annotations are written
     }
     write_object(path, members)

@@ -9,9 +9,8 @@ them.
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from s2hand.datasets.exports.coco import CocoImages
+from s2hand.datasets.exports.coco import CocoImages, write_file
 from s2hand.datasets.exports.hands import HandNumbers, Run, by_image, flat, hands_of, people_of
-from s2hand.datasets.exports.json_text import write_object
 from s2hand.datasets.records import HANDS
 from s2hand.datasets.skeleton import JOINT_COUNT
 
@@ -41,15 +40,7 @@ UNKNOWN: Mapping[str, object] = {
 
 def write(run: Run, path: Path) -> None:
     """Write a run as one file of COCO-WholeBody annotations."""
-    images = CocoImages()
-    members = {
-        "info": {"description": "hand keypoints", **run.provenance.as_json()},
-        "licenses": [],
-        "categories": [CATEGORY],
-        "annotations": _annotations(run, images),
-        "images": images.entries(),  # known once the annotations are written
-    }
-    write_object(path, members)
+    write_file(run, path, CATEGORY, _annotations)
 
 
 def _annotations(run: Run, images: CocoImages) -> Iterator[dict[str, object]]:
