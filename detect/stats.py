@@ -20,6 +20,7 @@ from s2hand.datasets.rows import Provenance
 from s2hand.datasets.skeleton import JOINT_COUNT, JOINT_NAMES
 from s2hand.detect.suspicious import RULES, judge, reasons
 
+_QUOTED = re.compile(r"""(?<!\w)(['"])(?:\\.|(?!\1).)*\1""", re.DOTALL)  # but no apostrophe: can't
 BINS = 20  # of the confidence histogram, from 0 to 1
 QUANTILES = (0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99)
 Progress = Callable[[int, int], None]  # (hands read, hands in all)
@@ -146,9 +147,9 @@ def join(parts: list[Part]) -> Part:
 
 
 def failure_kind(image: str, reason: str) -> str:
-    """Return a failure's reason without the file's name and numbers, so that like failures count together."""
+    """Return a failure's reason without the file's name, quoted paths and numbers, so that like ones count together."""
     _, _, message = reason.rpartition(f"{image}: ")
-    return re.sub(r"\d+", "N", message)
+    return re.sub(r"\d+", "N", _QUOTED.sub("FILE", message))
 
 
 def quantiles(values: NDArray[np.float32]) -> dict[str, float]:

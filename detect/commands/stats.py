@@ -52,6 +52,8 @@ def _table(title: str, **columns: str) -> "Table":
 
 
 def _print_counts(console: "Console", statistics: "Statistics") -> None:
+    from rich.text import Text
+
     hands = statistics.hands
     table = _table("", **{"": "left", " ": "fold"})
     per_image = ", ".join(f"{images} with {number}" for number, images in sorted(hands.per_image.items()))
@@ -64,10 +66,15 @@ def _print_counts(console: "Console", statistics: "Statistics") -> None:
         "hands": f"{len(hands.confidence)}: {hands.sides['right']} right, {hands.sides['left']} left",
         "failures": f"{failed}",
     }
-    rows |= {f"  {reason}": f"{images}" for reason, images in statistics.failures.most_common()}
     for name, value in rows.items():
         table.add_row(name, value)
     console.print(table)
+    if failed:
+        # Counts come first, so that a long reason pushes none off the terminal.
+        table = _table("failures", images="right", reason="fold")
+        for reason, images in statistics.failures.most_common():
+            table.add_row(f"{images}", Text(reason))
+        console.print("", table)
 
 
 def _print_hands(console: "Console", statistics: "Statistics") -> None:

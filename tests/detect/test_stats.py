@@ -107,6 +107,18 @@ def test_a_run_without_hands(write_run, tmp_path):
         ("a.jpg", "/here/a.jpg: the file is empty", "the file is empty"),
         ("b/7.jpg", "/here/b/7.jpg: cut short (23 bytes)", "cut short (N bytes)"),
         ("c.jpg", "a network without a name fell over", "a network without a name fell over"),
+        (
+            "cut.mp4#000000",
+            "not a video, or cut short ([Errno 1094995529] Invalid data found: 'file:/tmp/x 1/cut.mp4')",
+            "not a video, or cut short ([Errno N] Invalid data found: FILE)",
+        ),
+        ("it's.mp4#000000", """no video: "file:/x/it's.mp4" """, "no video: FILE "),
+        ("e.jpg", r"""no video: 'file:/x/it\'s "e".mp4'""", "no video: FILE"),
+        (
+            "f.jpg",
+            "can't be read: a link to '../f 2.jpg': it doesn't end",
+            "can't be read: a link to FILE: it doesn't end",
+        ),
     ],
 )
 def test_like_failures_count_together(image, reason, kind):
@@ -127,7 +139,8 @@ def test_the_command_shows_tables_and_writes_json(write_run, images, tmp_path):
     assert numbers["detector"] == "bright-spot"
     lines = [line.split() for line in result.stdout.splitlines()]
     assert ["hands", "4:", "2", "right,", "2", "left"] in lines
-    assert ["cut", "short", "(N", "bytes)", "2"] in lines
+    assert ["failures", "2"] in lines
+    assert ["2", "cut", "short", "(N", "bytes)"] in lines
     assert ["little_tip", "75.0%", "0.68"] in lines
     assert ["more/[d].jpg", "left", "0.15", "low", "confidence"] in lines
     (ones,) = (line for line in lines if line[:1] == ["0.95"])
@@ -141,6 +154,24 @@ def test_the_command_shows_the_first_suspicious_hands_only(write_run, natural_ha
     assert "019.jpg" in result.stdout
     assert "020.jpg" not in result.stdout
     assert "and 30 more: all are in --json FILE" in result.stdout
+
+
+@pytest.mark.parametrize("width", [60, 80])
+def test_counts_are_seen_beside_long_reasons(write_run, images, width):
+    long = "not a video [of] a known kind, or cut short (Invalid data found when processing " + "input" * 30 + ")"
+    failures = {f"z{number}.mp4#000000": long for number in range(37)} | {"y.jpg": "the file is empty"}
+    shards = write_run({**images, "long/" * 30 + "name.jpg": images["more/[d].jpg"]}, failures)
+    result = CliRunner().invoke(app, ["stats", str(shards)], env={"COLUMNS": f"{width}"})
+    assert result.exit_code == 0, result.output
+    lines = result.stdout.splitlines()
+    assert max(map(len, lines)) <= width
+    assert {"images", "43"} in [set(line.split()) for line in lines]
+    assert ["failures", "38"] in [line.split() for line in lines]
+    (first,) = (line for line in lines if "not a video [of] a known" in line)
+    assert first.split()[0] == "37"
+    assert "the file is empty" in result.stdout
+    rules = [line for line in lines if line.startswith("low confidence")]
+    assert rules[0].split()[2] == "2"
 
 
 def test_what_is_no_run_ends_in_one_line(write_run, images, tmp_path):
