@@ -4,7 +4,7 @@ A photograph is looked at up to three times, made 96, 192 and 384 pixels large: 
 picture, the last those of down to a twentieth of its longer side. Each look is taken from the picture and from its
 mirror image, and both answers count: a mirrored photograph gives mirrored boxes and the other hands. What is found is
 then judged by the keypoint network (`judge`): which side it is, and whether it is a hand at all. No photograph, of
-whatever size, takes more work than these looks and a few dozen crops.
+whatever size, takes more work than these looks and twenty boxes.
 """
 
 import json
@@ -41,7 +41,7 @@ MAGNIFY = 1.5
 """No look enlarges the photograph by more, but for the first."""
 
 MOST = 20
-"""Hands in a photograph, at most."""
+"""Boxes that are judged, at most: the surest of the finder's."""
 
 _KINDS: tuple[Kind] = ("slim-boxes",)
 
@@ -109,7 +109,7 @@ class SlimLocalizer:
         found = self.propose(image)
         opinion = ask(self._detector, image, found.boxes)
         judged = Found(found.boxes, self._judge(found.scores, opinion))
-        best = [index for index in ranking(judged) if judged.scores[index] >= self._judge.threshold][:MOST]
+        best = [index for index in ranking(judged) if judged.scores[index] >= self._judge.threshold]
         return judged.take(np.array(best, np.intp)), tuple(opinion.hands[index] for index in best)
 
     def propose(self, image: NDArray[np.uint8]) -> Found:  # [H, W, 3] RGB
@@ -118,7 +118,7 @@ class SlimLocalizer:
         looks = [size for size in LOOKS if size == LOOKS[0] or size <= MAGNIFY * max(width, height)]
         found = join([self._look(image, size, _sizes(size, looks)) for size in looks])
         inside = (found.boxes[:, :2] > 0) & (found.boxes[:, :2] < (width, height))
-        return merge(found.take(inside[:, 0] & inside[:, 1])).first(2 * MOST)
+        return merge(found.take(inside[:, 0] & inside[:, 1])).first(MOST)
 
     def _look(self, image: NDArray[np.uint8], size: int, sizes: tuple[float, float]) -> Found:
         """Find hands of some sizes (pixels of the look) in the image at one size; boxes in pixels of the image."""
