@@ -38,13 +38,13 @@ def export_keypoints(
     """Write the keypoints of a finished detection run as the format `name`; return the number of hands.
 
     The shards are read one by one. `out` appears when it is complete. It is replaced only with `overwrite`, and a
-    folder only if it is an earlier export.
+    folder only if it is an earlier export. What killed exports to `out` left beside it is removed.
 
     Raises:
         DataError: no finished run, an unknown format, an `out` that is in the way, or one that can't hold the run.
     """
     from s2hand.datasets.exports.hands import Run
-    from s2hand.datasets.exports.output import check_output, replacing_folder
+    from s2hand.datasets.exports.output import check_output, remove_leftovers, replacing_folder
     from s2hand.datasets.files import DataError, replacing
     from s2hand.datasets.keypoints import iterate_keypoints
     from s2hand.datasets.manifest import read_manifest
@@ -55,9 +55,11 @@ def export_keypoints(
     write = importlib.import_module(f"{__name__}.{chosen.module}").write
     manifest = read_manifest(shards)
     check_output(out, chosen.folder, overwrite)
+    remove_leftovers(out)  # before it is written, since they fill the disk
     tables = _counted(iterate_keypoints(shards), manifest.rows, progress or (lambda done, total: None))
     with (replacing_folder if chosen.folder else replacing)(out) as temporary:
         write(Run(manifest.provenance, tables), temporary)
+    remove_leftovers(out)  # an earlier export that was put aside, now that this one stands
     return manifest.rows
 
 

@@ -1,10 +1,11 @@
 """Where an export goes: refused if something else is there, complete when it appears."""
 
 import os
+import re
 import secrets
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from s2hand.datasets.files import PARTIAL_SUFFIX, DataError
@@ -37,6 +38,21 @@ def _foreign(folder: Path) -> Path | None:
             if not name.endswith(LABEL_SUFFIX):
                 return Path(parent) / name
     return None
+
+
+def remove_leftovers(out: Path) -> None:
+    """Remove what killed exports to `out`, and to no other name, left beside it; no other may be writing there.
+
+    An earlier export that was put aside is kept while nothing stands in its place.
+    """
+    aside = "(old)?" if os.path.lexists(out) else ""
+    name = re.compile(rf"\.{re.escape(out.name)}\.{aside}[0-9a-f]{{8}}{re.escape(PARTIAL_SUFFIX)}")
+    for path in [path for path in out.parent.iterdir() if name.fullmatch(path.name)]:
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path, ignore_errors=True)
+        else:
+            with suppress(OSError):  # another user's: the export itself says what is not allowed
+                path.unlink()
 
 
 @contextmanager

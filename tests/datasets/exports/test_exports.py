@@ -250,6 +250,40 @@ def test_a_run_that_breaks_off_leaves_nothing(collection, tmp_path, name):
     assert list((tmp_path / "new").iterdir()) == []
 
 
+KILLED = """
+import os, sys
+from pathlib import Path
+from s2hand.datasets.exports import export_keypoints
+end = lambda done, total: done and os._exit(9)
+export_keypoints(Path(sys.argv[1]), Path(sys.argv[2]), sys.argv[3], progress=end)
+"""
+
+
+@pytest.mark.parametrize("name", ["csv", "openpose-json"])
+def test_the_next_export_removes_what_a_killed_one_left(collection, tmp_path, name):
+    """Of its own name only; an earlier export that was put aside goes once the new one stands."""
+    out = tmp_path / "new" / "a[b]"
+    command = [sys.executable, "-c", KILLED, str(collection.shards), str(out), name]
+    assert subprocess.run(command).returncode == 9
+    (left,) = out.parent.iterdir()
+    aside = out.parent / ".a[b].old01234567.partial"
+    aside.mkdir()
+    others = [".a.01234567.partial", ".ab.01234567.partial", ".a[b].c.01234567.partial", "a[b].01234567.partial"]
+    others += [".a[b].partial", ".a[b].012345678.partial", ".a[b].01234567.partial.txt"]
+    for other in others:
+        (out.parent / other).write_text("another's")
+    with pytest.raises(RuntimeError):
+        export_keypoints(collection.shards, out, name, progress=_broken)
+    assert not left.exists()
+    assert aside.exists()
+    export_keypoints(collection.shards, out, name)
+    assert sorted(path.name for path in out.parent.iterdir()) == sorted([*others, "a[b]"])
+
+
+def _broken(done: int, total: int) -> None:
+    raise RuntimeError("broken off")
+
+
 def test_an_unknown_format(collection, tmp_path):
     with pytest.raises(DataError, match=r"format: expected one of coco, .*, found 'voc'"):
         export_keypoints(collection.shards, tmp_path / "out", "voc")
