@@ -85,7 +85,8 @@ def source_digest(*packages: str, without: Collection[str] = ()) -> str:
         for folder in spec.submodule_search_locations or ():
             for path in Path(folder).rglob("*"):
                 name = path.relative_to(folder)
-                if name.parts[0] not in without and (path.suffix == ".py" or path.parent.name == "assets"):
+                left_out = any(name.is_relative_to(part) for part in without)
+                if not left_out and (path.suffix == ".py" or path.parent.name == "assets"):
                     found[f"{package}/{name.as_posix()}"] = sha256_file(path)
     return digest(found)
 

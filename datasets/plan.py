@@ -7,6 +7,7 @@ The file `plan.parquet` (image, shard) is written before any shard: a run that w
 
 import itertools
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -22,6 +23,19 @@ _SCHEMA = pa.schema([pa.field("image", pa.string(), nullable=False), pa.field("s
 Shards = list[tuple[str, ...]]  # the images of each shard, by its number
 
 
+@dataclass(frozen=True)
+class Plan:
+    """A stored plan, and what it was made for."""
+
+    key: str
+    shards: Shards
+
+
+def plan_key(shard_size: int, made_for: str) -> str:
+    """Say what a plan depends on besides the images: the shard size and a digest of detector and parameters."""
+    return f"{shard_size} {made_for}"
+
+
 def plan_shards(
     folder: Path,
     names: Sequence[str],  # of all images, sorted, each once
@@ -34,13 +48,29 @@ def plan_shards(
     it or `shard_size` is another than the stored plan's, or that is damaged, the plan is made anew. A shard whose
     images are all gone stays, empty.
     """
-    key = f"{shard_size} {made_for}".encode()
-    kept = _keep(_read(folder, key), names)
+    key = plan_key(shard_size, made_for)
+    old = read_plan(folder)
+    kept = _keep(old.shards if old is not None and old.key == key else [], names)
     planned = {name for shard in kept for name in shard}
     new = [name for name in names if name not in planned]
     shards = kept + [tuple(new[first : first + shard_size]) for first in range(0, len(new), shard_size)]
-    _write(folder, shards, key)
+    _write(folder, shards, key.encode())
     return shards
+
+
+def read_plan(folder: Path) -> Plan | None:
+    """Read the plan in a folder; None if there is none, or one that is damaged."""
+    try:
+        table = pq.read_table(folder / PLAN, page_checksum_verification=True)
+        key = (table.schema.metadata or {})[_MADE_FOR].decode()
+    except (pa.ArrowException, OSError, ValueError, KeyError):
+        return None
+    shard = table["shard"].to_numpy() if table.schema.equals(_SCHEMA, check_metadata=False) else np.array([-1])
+    if np.any(np.diff(shard, prepend=0) < 0):
+        return None
+    names = table["image"].to_pylist()
+    edges = np.searchsorted(shard, np.arange(int(shard[-1]) + 2 if len(shard) else 1))
+    return Plan(key, [tuple(names[first:last]) for first, last in itertools.pairwise(edges)])
 
 
 def _keep(old: Shards, names: Sequence[str]) -> Shards:
@@ -49,21 +79,6 @@ def _keep(old: Shards, names: Sequence[str]) -> Shards:
     while kept and not kept[-1]:
         kept.pop()
     return kept
-
-
-def _read(folder: Path, key: bytes) -> Shards:
-    try:
-        table = pq.read_table(folder / PLAN, page_checksum_verification=True)
-    except (pa.ArrowException, OSError):
-        return []
-    if not table.schema.equals(_SCHEMA, check_metadata=False) or (table.schema.metadata or {}).get(_MADE_FOR) != key:
-        return []
-    shard = table["shard"].to_numpy()
-    if np.any(np.diff(shard, prepend=0) < 0):
-        return []
-    names = table["image"].to_pylist()
-    edges = np.searchsorted(shard, np.arange(int(shard[-1]) + 2 if len(shard) else 1))
-    return [tuple(names[first:last]) for first, last in itertools.pairwise(edges)]
 
 
 def _write(folder: Path, shards: Shards, key: bytes) -> None:

@@ -44,7 +44,7 @@ FAILURE_SCHEMA = pa.schema(
 )
 
 # Beside the provenance in a shard's metadata.
-_DIGEST, _IMAGES, _FAILURES, _WRITER = b"digest", b"images", b"failures", b"writer"
+DIGEST, _IMAGES, _FAILURES, _WRITER = b"digest", b"images", b"failures", b"writer"
 
 
 @dataclass(frozen=True)
@@ -86,10 +86,7 @@ class ShardStore:
         Raises:
             DataError: another run is writing here, or the path is a file.
         """
-        try:
-            self.folder.mkdir(parents=True, exist_ok=True)
-        except (FileExistsError, NotADirectoryError):
-            raise DataError(f"{self.folder}: is a file or below one; expected a folder for shards") from None
+        make_folder(self.folder)
         with _lock(self.folder):
             (self.folder / MANIFEST).unlink(missing_ok=True)
             remove_partial_files(self.folder)
@@ -107,7 +104,7 @@ class ShardStore:
         except (pa.ArrowException, OSError, ValueError):
             return False  # missing, damaged or foreign: to be written anew
         metadata = table.schema.metadata or {}
-        if metadata.get(_DIGEST) != self._digest(sources).encode():
+        if metadata.get(DIGEST) != self._digest(sources).encode():
             return False
         # Checksums cover pages, not what surrounds them: the writer of the same version must give the same bytes.
         return bool(metadata.get(_WRITER) == writer and (writer != _writer() or _serialized(table) == content))
@@ -123,7 +120,7 @@ class ShardStore:
         _check_against(sources, rows, failures)
         metadata = {
             **self.provenance.as_metadata(),
-            _DIGEST: self._digest(sources).encode(),
+            DIGEST: self._digest(sources).encode(),
             _IMAGES: str(len(sources)).encode(),
             _FAILURES: json.dumps([asdict(failure) for failure in failures], ensure_ascii=False).encode(),
             _WRITER: _writer(),
@@ -170,7 +167,15 @@ class ShardStore:
             raise DataError(f"{path}: was made by another detector or with other parameters; write it anew")
         failed: list[dict[str, str]] = json.loads(metadata[_FAILURES])
         images = int(metadata[_IMAGES])
-        return Shard(path.name, images, stored.num_rows, metadata[_DIGEST].decode(), sha256_file(path)), failed
+        return Shard(path.name, images, stored.num_rows, metadata[DIGEST].decode(), sha256_file(path)), failed
+
+
+def make_folder(folder: Path) -> None:
+    """Make the folder of a run; `DataError` if the path is a file or below one."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except (FileExistsError, NotADirectoryError):
+        raise DataError(f"{folder}: is a file or below one; expected a folder for shards") from None
 
 
 @contextmanager

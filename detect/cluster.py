@@ -8,19 +8,21 @@ the same code; both are checked before anything starts. A worker computes on as 
 
 import logging
 import secrets
+import signal
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from itertools import islice
 from pathlib import Path
-from threading import Lock
+from threading import Lock, current_thread, main_thread
 from typing import Any
 
 from s2hand.datasets.files import PARTIAL_SUFFIX, DataError
 from s2hand.datasets.rows import Provenance
+from s2hand.datasets.shards import make_folder
 from s2hand.detect.engine import Task
-from s2hand.detect.job import Counter, Job, Tools, cores, open_job
+from s2hand.detect.job import Counter, Job, Tools, compute_count, open_job
 
 AHEAD = 2  # tasks per thread of a worker, so that none is idle between two
 RETRIES = 2  # of a task that raised: a file system may fail for a moment
@@ -42,7 +44,8 @@ class Cluster:
 
         Raises what a worker raised, and DataError for a shard that several workers died of.
         """
-        from distributed import KilledWorker, as_completed
+        from distributed import CancelledError, KilledWorker, as_completed
+        from distributed.comm import CommClosedError
 
         waiting = iter(tasks)
         running = as_completed()
@@ -50,11 +53,15 @@ class Cluster:
         for future in running:
             try:
                 images, resumed = future.result()
+            except (CommClosedError, CancelledError) as error:
+                raise DataError(
+                    f"{self.job.out}: the Dask scheduler is gone; finished shards are kept: run again"
+                ) from error
             except KilledWorker as error:
                 raise DataError(
                     f"{self.job.out}: shard {future.key.rsplit('-', 1)[1]}: the workers that tried it died, one after "
-                    "the other (out of memory?); finished shards are kept: run again with a smaller --batch-size, or "
-                    "fewer workers per machine"
+                    "the other (out of memory?); finished shards are kept: run again with fewer workers or threads per "
+                    "machine, or without the images that it holds"
                 ) from error
             counter.add(images, resumed)
             self._fill(running, waiting)
@@ -84,9 +91,8 @@ def _client(job: Job) -> Iterator[Any]:
     from distributed import Client, LocalCluster
 
     address, workers = job.settings.scheduler, job.settings.workers
-    # Workers keep no results, and a log line of the scheduler's tells a user nothing that we do not say.
-    quiet = {"distributed.worker.memory.pause": False, "distributed.worker.memory.terminate": False}
-    with dask.config.set(quiet):
+    memory = {"distributed.worker.memory.pause": False, "distributed.worker.memory.terminate": False}
+    with dask.config.set(memory):  # workers keep no results: what they use, the network needs
         if address is not None:
             try:
                 client = Client(address, timeout=CONNECT_SECONDS)
@@ -95,19 +101,42 @@ def _client(job: Job) -> Iterator[Any]:
                     f"--scheduler {address}: does not answer ({error}); is a Dask scheduler there?"
                 ) from None
             with client:
-                client.wait_for_workers(1, timeout=CONNECT_SECONDS)
+                _wait_for_workers(client, address)
                 yield client
             return
-        threads = max(1, cores() // workers)
-        silent = {"dashboard_address": None, "silence_logs": logging.CRITICAL}
-        local = LocalCluster(n_workers=workers, threads_per_worker=threads, memory_limit=0, **silent)
+        threads = max(1, compute_count(job.settings.device) // workers)
+        quiet = {"dashboard_address": ":0", "silence_logs": logging.CRITICAL}  # port 0: any that is free
+        with _deaf_to_interrupts():
+            local = LocalCluster(n_workers=workers, threads_per_worker=threads, memory_limit=0, **quiet)
         with local, Client(local) as client:
             yield client
 
 
+@contextmanager
+def _deaf_to_interrupts() -> Iterator[None]:
+    """Let processes that start in the block ignore Ctrl-C, which a terminal sends to all: the first one ends them."""
+    if current_thread() is not main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def _wait_for_workers(client: Any, address: str) -> None:
+    try:
+        client.wait_for_workers(1, timeout=CONNECT_SECONDS)
+    except TimeoutError:
+        raise DataError(
+            f"--scheduler {address}: no worker came within {CONNECT_SECONDS} s; start some: dask worker {address}"
+        ) from None
+
+
 def _agreed(client: Any, job: Job) -> Provenance:
     """Ask every worker what it would compute; all must say the same, and see the file that is put beside the shards."""
-    job.out.mkdir(parents=True, exist_ok=True)
+    make_folder(job.out)
     token = job.out / f".seen-{secrets.token_hex(4)}{PARTIAL_SUFFIX}"
     token.touch()
     try:

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from s2hand.datasets.cameras import OUTSIDE, Box
 
-MOST_OF_IMAGE = 4  # a square this many times the image's longer side shows nothing
+MOST_OF_IMAGE = 8  # a square this many times the image's longer side shows nothing
 
 
 def hand_square(box: Box, scale: float = 1.0) -> Box:

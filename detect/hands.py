@@ -15,6 +15,7 @@ from s2hand.detect.crops import cut_square, hand_square, is_whole
 from s2hand.detect.detection import Detection
 from s2hand.detect.detector import HandDetector
 from s2hand.detect.localize import Localizer, WholeImage
+from s2hand.detect.memory import is_out_of_memory
 from s2hand.detect.prefetch import Loaded
 
 
@@ -50,16 +51,19 @@ class HandFinder:
     @property
     def enough(self) -> int | None:
         """Return how many pixels of a photograph's longer side suffice; None where every pixel counts."""
-        return self.detector.estimator.enough if isinstance(self.localizer, WholeImage) else None
+        whole = isinstance(self.localizer, WholeImage) and self.box_scale == 1
+        return self.detector.estimator.enough if whole else None
 
     def find(self, group: Sequence[Loaded]) -> Group:
         """Find the hands of a group of photographs; one that can't be used is a failure and stops nothing."""
         result = Group([one.source for one in group])
         failed = {id(one): one.problem for one in group if one.image is None}
         readable = [(one, one.image) for one in group if one.image is not None]
-        located = self.localizer.locate([image for _, image in readable], [one.source.image for one, _ in readable])
         looks: list[Look] = []
-        for (one, image), hands in zip(readable, located, strict=True):
+        for (one, image), hands in zip(readable, self._locate(readable), strict=True):
+            if isinstance(hands, ValueError):
+                failed[id(one)] = str(hands)
+                continue
             try:
                 looks += [self._look(one, image, found) for found in hands]
             except ValueError as error:
@@ -71,9 +75,22 @@ class HandFinder:
         result.rows.extend(self._rows(found))
         return result
 
+    def _locate(self, readable: Sequence[tuple[Loaded, NDArray[np.uint8]]]) -> list[tuple[HandBox, ...] | ValueError]:
+        """Find the hands of photographs: together, and one by one where the memory is too small for that."""
+        images, names = [image for _, image in readable], [one.source.image for one, _ in readable]
+        try:
+            return [*self.localizer.locate(images, names)]
+        except (RuntimeError, MemoryError) as error:
+            if not is_out_of_memory(error):
+                raise
+        if len(readable) == 1:
+            height, width = images[0].shape[:2]
+            return [ValueError(f"image of {width} x {height} pixels: too large for the memory; scale it down")]
+        return [hands for one in readable for hands in self._locate([one])]
+
     def _look(self, loaded: Loaded, image: NDArray[np.uint8], found: HandBox) -> Look:
         height, width = image.shape[:2]
-        if is_whole(found.box, width, height):
+        if self.box_scale == 1 and is_whole(found.box, width, height):
             return Look(loaded, found, square_box(loaded.width, loaded.height), image, (0.0, 0.0))
         assert loaded.reduce == 1, "only whole photographs are decoded smaller"
         square = hand_square(found.box, self.box_scale)

@@ -30,6 +30,7 @@ class Job:
     out: Path
     settings: DetectSettings
     threads: int = 1  # that compute at once on one shard
+    run: str = ""  # different for each run: a process that outlives one reads weights and boxes anew for the next
 
 
 class Counter:
@@ -97,8 +98,22 @@ def open_job(job: Job) -> Tools:
         precision=settings.precision,
         compile=settings.compile,
     )
+    _refuse_unread(settings, detector.estimator.name)
     finder = HandFinder(detector, make_localizer(settings), settings.box_scale, settings.min_confidence)
-    return Tools(Engine(job.images, finder, job.threads), ShardStore(job.out, provenance_of(finder)))
+    return Tools(
+        Engine(job.images, finder, job.threads), ShardStore(job.out, provenance_of(finder, settings.batch_size))
+    )
+
+
+def _refuse_unread(settings: DetectSettings, network: str) -> None:
+    """Refuse options that nobody would read."""
+    defaults = DetectSettings()
+    if network == "slim":
+        for name in ("scales", "variant", "compile"):
+            if getattr(settings, name) != getattr(defaults, name):
+                raise ValueError(f"--{name}: of OpenPose's network only; leave it out, or give its --weights")
+    if settings.localize != "body" and settings.body_weights != defaults.body_weights:
+        raise ValueError("--body-weights: of --localize body only; leave it out, or say so")
 
 
 def make_localizer(settings: DetectSettings) -> Localizer:
@@ -118,6 +133,11 @@ def make_localizer(settings: DetectSettings) -> Localizer:
     return WholeImage(settings.hand)
 
 
-def cores() -> int:
-    """Return how many processor cores this process may use."""
+THREADS_ON_GPU = 2  # one prepares its group while the device works on the other's
+
+
+def compute_count(device: str) -> int:
+    """Return how many threads should compute at once in a process that has this machine for itself."""
+    if find_device(device).type == "cuda":
+        return THREADS_ON_GPU
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

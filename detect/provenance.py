@@ -5,7 +5,7 @@ from s2hand.datasets.rows import Provenance
 from s2hand.detect.hands import HandFinder
 
 PASSIVE = (
-    *("cli.py", "console.py", "commands", "fit", "cluster.py"),
+    *("cli.py", "console.py", "commands", "fit", "boxes/fit", "cluster.py"),
     *("sheet.py", "selection.py", "stats.py", "suspicious.py", "tiles.py"),
     *("drawing.py", "exports", "imports", "folder.py", "freihand.py", "packs.py", "safe_pickle.py", "plain_arrays.py"),
 )
@@ -13,15 +13,20 @@ PASSIVE = (
 counts."""
 
 
-def provenance_of(finder: HandFinder) -> Provenance:
-    """Return what makes keypoints of this finder stale when it changes; not the device, nor the number of workers."""
+def provenance_of(finder: HandFinder, batch_size: int | None) -> Provenance:
+    """Return what makes keypoints of this finder stale when it changes; not the device, nor the number of workers.
+
+    `batch_size` is the one that was asked for, if any: with another, sums are rounded differently.
+    """
     estimator, localizer = finder.detector.estimator, finder.localizer
     where = {"name": localizer.name, "weights_sha256": localizer.weights_sha256, **localizer.parameters}
-    parameters = {
+    parameters: dict[str, object] = {
         **estimator.parameters,
         "localize": where,
         "box_scale": finder.box_scale,
         "min_confidence": finder.min_confidence,
     }
+    if batch_size is not None:
+        parameters["batch_size"] = batch_size
     code = source_digest("s2hand.datasets", "s2hand.detect", without=PASSIVE)
     return Provenance(estimator.name, estimator.weights_sha256, parameters, code)

@@ -6,6 +6,7 @@ that a run that was killed goes on where it was, one with more images detects on
 starts anew.
 """
 
+import secrets
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -19,11 +20,12 @@ from s2hand.datasets.boxes import read_boxes
 from s2hand.datasets.files import digest
 from s2hand.datasets.listing import Listing, list_items
 from s2hand.datasets.manifest import Manifest
-from s2hand.datasets.plan import plan_shards
+from s2hand.datasets.plan import plan_key, plan_shards
+from s2hand.datasets.replaceable import check_replaceable
 from s2hand.datasets.rows import Provenance
 from s2hand.datasets.shards import ShardStore
 from s2hand.detect.engine import Task
-from s2hand.detect.job import Counter, Job, Progress, cores, open_job
+from s2hand.detect.job import Counter, Job, Progress, compute_count, open_job
 from s2hand.detect.settings import DetectSettings
 
 
@@ -52,6 +54,7 @@ def run_detection(
     settings: DetectSettings,
     progress: Progress | None = None,
     names: Sequence[str] | None = None,
+    anew: bool = False,
 ) -> Summary:
     """Detect the hands in each image of a folder and frame of its videos, recursively, into shards in the folder `out`.
 
@@ -60,6 +63,9 @@ def run_detection(
     read goes to `failures.parquet` and stops nothing; one without any joint found has no row.
     Read the result with `s2hand.datasets.read_keypoints(out)`.
 
+    A folder `out` with the keypoints of other images, weights or parameters is refused, unless `anew` says to replace
+    them.
+
     Raises ValueError for a missing or empty folder, wrong weights, an unknown device, a folder `out` in use, and
     for workers that do not see the same files and code, and for a file of boxes that is of another folder.
     """
@@ -67,12 +73,16 @@ def run_detection(
     listed = Listing(Path(images), sorted(set(names))) if names is not None else list_items(images, settings.every)
     chosen = listed.names
     unused = _boxes_unused(settings, listed)
-    job = Job(listed.root.absolute(), Path(out).absolute(), settings)
+    if Path(out).absolute() == listed.root.absolute():
+        raise ValueError(f"{out}: is the folder of the photographs; give keypoints a folder of their own")
+    job = Job(listed.root.absolute(), Path(out).absolute(), settings, run=secrets.token_hex(8))
     counter = Counter(progress or (lambda done, total: None), len(chosen))
     with _crew(job) as crew:
         store = ShardStore(job.out, crew.provenance)
+        made_for = digest(store.provenance.as_json())
+        check_replaceable(job.out, chosen, store.provenance, plan_key(settings.shard_size, made_for), anew)
         with store.writing():
-            shards = plan_shards(store.folder, chosen, settings.shard_size, digest(store.provenance.as_json()))
+            shards = plan_shards(store.folder, chosen, settings.shard_size, made_for)
             crew.process(list(enumerate(shards)), counter)
             manifest = store.finish(len(shards))
     return Summary(
@@ -107,7 +117,7 @@ class Crew(Protocol):
 @contextmanager
 def _crew(job: Job) -> Iterator[Crew]:
     if job.settings.workers == 1 and job.settings.scheduler is None:
-        yield open_job(replace(job, threads=cores()))
+        yield open_job(replace(job, threads=compute_count(job.settings.device)))
         return
     from s2hand.detect.cluster import open_cluster
 

@@ -36,6 +36,9 @@ def run(
         Literal["right", "left"], typer.Option(help="The hand that the images show, or boxes that do not say.")
     ] = "right",
     shard_size: Annotated[int, typer.Option(min=1, help="Images per shard.")] = 1000,
+    anew: Annotated[
+        bool, typer.Option("--anew", help="Replace the keypoints of other images or parameters that OUT holds.")
+    ] = False,
     sheet: Annotated[Path | None, typer.Option(help="Draw the keypoints on a contact sheet, NAME.png.")] = None,
     device: Annotated[str, typer.Option(help="`cpu`, `cuda`, `cuda:N`; `auto` takes a GPU if there is one.")] = "auto",
     every: Annotated[int, typer.Option(min=1, help="Of videos, take every n-th frame.")] = 1,
@@ -83,9 +86,9 @@ def run(
             scales=_numbers("scales", scales),
         )
         if sheet is not None:
-            check_sheet_name(sheet)
+            check_sheet_name(sheet, images)
         with show_progress("detecting") as report:
-            summary = run_detection(images, out, settings, report)
+            summary = run_detection(images, out, settings, report, anew=anew)
         pages = _draw(summary.root, out, sheet) if sheet is not None and summary.hands else []
         _print_summary(summary, out, pages)
 
@@ -125,7 +128,7 @@ def _print_summary(summary: "Summary", out: Path, pages: list[Path]) -> None:
         "images": f"{summary.images}",
         "from an earlier run": f"{summary.resumed}",
         "hands": f"{summary.hands}",
-        "mean confidence": f"{summary.mean_confidence:.3f}",
+        "mean confidence": f"{summary.mean_confidence:.3f}" if summary.hands else "none",
         "failures": f"{summary.failures}" + (f", see {out / 'failures.parquet'}" if summary.failures else ""),
         "time": f"{summary.seconds:.1f} s, {summary.images_per_second:.1f} images/s",
         "keypoints": f"{out}",

@@ -24,4 +24,4 @@ def detect(params: Params, prepared: Path, keypoints: Path) -> None:
         settings = params.detect.model_copy(update={"hand": records[0].hand})
         names = [record.image for record in records]
         with show_progress(f"keypoints, {split}") as report:
-            run_detection(dataset.root, keypoints / split, settings, report, names)
+            run_detection(dataset.root, keypoints / split, settings, report, names, anew=True)

@@ -164,18 +164,21 @@ def many(tmp_path: Path) -> Path:
 
 
 _RESTING = """
+import os
 import signal
 import time
 from s2hand.datasets.shards import ShardStore
 from s2hand.detect.cli import main
 write = ShardStore.write
-def write_and_rest(*arguments):
-    write(*arguments)
+def write_and_rest(store, number, *arguments):
+    if str(number) == os.environ.get("DEADLY_SHARD"):
+        os._exit(1)
+    write(store, number, *arguments)
     time.sleep(0.1)
 ShardStore.write = write_and_rest
-# A shell that runs the tests in the background has them ignore Ctrl-C, and whatever they start.
-signal.signal(signal.SIGINT, signal.default_int_handler)
 if __name__ == "__main__":
+    # A shell that runs the tests in the background has them ignore Ctrl-C, and whatever they start.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     main()
 """
 
@@ -195,6 +198,7 @@ def start_detect(tmp_path: Path) -> Callable[..., subprocess.Popen[str]]:
         process = subprocess.Popen(
             [sys.executable, script, "run", *(f"--{key}={value}" for key, value in options.items()), *more],
             env={**os.environ, "OMP_NUM_THREADS": "1"},
+            start_new_session=True,  # for signals to all of it, as a terminal sends them
             stderr=subprocess.PIPE,
             stdout=subprocess.DEVNULL,
             text=True,

@@ -1,11 +1,13 @@
 """A run by many processes: the same bytes, whoever dies."""
 
+import os
 import signal
 
 import psutil
 import pytest
 from distributed import LocalCluster
 
+from s2hand.datasets import read_keypoints
 from s2hand.detect import DetectSettings, cluster, run_detection
 from s2hand.detect.job import Job
 
@@ -68,7 +70,7 @@ def test_an_ended_run_takes_its_workers_along_and_goes_on(
     out = tmp_path / "out"
     process = start_detect(many, out, slim_file, (out / "part-00003.parquet").exists, "--workers=2")
     workers = _workers(process)
-    process.send_signal(number)
+    os.kill(process.pid, number) if number == signal.SIGKILL else os.killpg(process.pid, number)
     _, errors = process.communicate(timeout=60)
     assert process.returncode == code, errors
     assert _gone(workers)
@@ -83,13 +85,37 @@ def test_an_ended_run_takes_its_workers_along_and_goes_on(
 
 
 def test_a_running_cluster_does_the_work(many, tmp_path, settings, undisturbed):
-    with LocalCluster(n_workers=1, threads_per_worker=1, dashboard_address=None, silence_logs=50) as workers:
+    with LocalCluster(n_workers=1, threads_per_worker=1, dashboard_address=":0", silence_logs=50) as workers:
         shared = settings.model_copy(update={"scheduler": workers.scheduler_address})
         assert run_detection(many, tmp_path / "out", shared).images == 60
         assert _contents(tmp_path / "out") == undisturbed
         other = shared.model_copy(update={"weights": str(tmp_path / "none.pth")})
         with pytest.raises(ValueError, match=r"worker tcp.*none\.pth: no such weight file"):
             run_detection(many, tmp_path / "other", other)
+
+
+def test_a_cluster_does_not_take_the_last_run_for_this_one(many, tmp_path, settings):
+    boxes = tmp_path / "boxes.csv"
+    with LocalCluster(n_workers=1, threads_per_worker=1, dashboard_address=":0", silence_logs=50) as workers:
+        shared = settings.model_copy(
+            update={"scheduler": workers.scheduler_address, "boxes": str(boxes), "shard_size": 60}
+        )
+        for x in (0, 8):
+            boxes.write_text(f"image,x,y,w,h\n000.png,{x},0,24,24\n")
+            run_detection(many, tmp_path / "out", shared, anew=True)
+            assert read_keypoints(tmp_path / "out")["box"].to_pylist() == [[x, 0, 24, 24]]
+
+
+def test_a_shard_that_workers_die_of_is_named(many, tmp_path, slim_file, start_detect, monkeypatch):
+    monkeypatch.setenv("DEADLY_SHARD", "7")
+    monkeypatch.setenv("DASK_DISTRIBUTED__SCHEDULER__ALLOWED_FAILURES", "1")
+    out = tmp_path / "out"
+    process = start_detect(many, out, slim_file, (out / "part-00000.parquet").exists, "--workers=2")
+    _, errors = process.communicate(timeout=300)
+    assert process.returncode == 1
+    assert errors.splitlines()[-1].startswith(f"error: {out}: shard 7: the workers that tried it died")
+    assert "Traceback" not in errors
+    assert (out / "part-00001.parquet").exists()
 
 
 def test_a_scheduler_that_does_not_answer_is_named(many, tmp_path, settings, monkeypatch):

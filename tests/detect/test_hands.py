@@ -102,3 +102,27 @@ def test_a_photograph_decoded_smaller_gives_its_own_pixels(bright_spot):
     assert spots(result.rows) == [(14, 18)]
     assert result.rows[0].box == Box(0, -40.5, 319, 319)
     assert (result.rows[0].width, result.rows[0].height) == (319, 238)
+
+
+def test_a_box_that_is_the_whole_image_is_enlarged_as_any_other(find):
+    result, _ = find({"a": (HandBox(Box(0, 0, 80, 60), "right"),)}, [loaded("a", spots=[(3, 4)])], box_scale=1.5)
+    assert result.rows[0].box == Box(-20, -30, 120, 120)
+
+
+class Small(Given):
+    """Finds hands in one photograph at a time, and in none that is called `large`."""
+
+    def locate(self, images, names):
+        if len(images) > 1 or names == ["large"]:
+            raise MemoryError
+        return super().locate(images, names)
+
+
+def test_photographs_that_do_not_fit_the_memory_together_are_searched_one_by_one(bright_spot):
+    boxes = {name: (HandBox(Box(0, 0, 20, 20), "right"),) for name in ("a", "large", "c")}
+    finder = HandFinder(HandDetector(bright_spot()), Small(boxes))
+    result = finder.find([loaded("a"), loaded("large"), loaded("c")])
+    assert [row.image for row in result.rows] == ["a", "c"]
+    assert [(failure.image, failure.reason[:45]) for failure in result.failures] == [
+        ("large", "image of 80 x 60 pixels: too large for the me")
+    ]

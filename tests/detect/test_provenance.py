@@ -32,5 +32,5 @@ def test_no_keypoint_passes_through_the_passive_parts():
 
 
 def test_the_passive_parts_are_there():
-    there = {path.name for folder in ("datasets", "detect") for path in (ROOT / folder).iterdir()}
-    assert set(PASSIVE) - there == set()
+    there = [name for name in PASSIVE if (ROOT / "datasets" / name).exists() or (ROOT / "detect" / name).exists()]
+    assert list(PASSIVE) == there

@@ -152,7 +152,7 @@ def test_shards_of_other_parameters_are_replaced(photographs, tmp_path, change):
     out, fresh = tmp_path / "out", tmp_path / "fresh"
     run_detection(photographs, out, DetectSettings(shard_size=4))
     changed = DetectSettings(**{"shard_size": 4, **change})
-    assert run_detection(photographs, out, changed).resumed == 0
+    assert run_detection(photographs, out, changed, anew=True).resumed == 0
     run_detection(photographs, fresh, changed)
     assert _contents(out) == _contents(fresh)
 
@@ -160,14 +160,23 @@ def test_shards_of_other_parameters_are_replaced(photographs, tmp_path, change):
 def test_shards_of_other_weights_are_replaced(photographs, tmp_path, quick):
     run_detection(photographs, tmp_path / "out", DetectSettings())
     quick.weights_sha256 = "1" * 64
-    assert run_detection(photographs, tmp_path / "out", DetectSettings()).resumed == 0
+    assert run_detection(photographs, tmp_path / "out", DetectSettings(), anew=True).resumed == 0
 
 
 @pytest.mark.usefixtures("quick")
-def test_batch_size_and_device_do_not_make_shards_stale(photographs, tmp_path):
+def test_the_device_does_not_make_shards_stale_and_a_batch_size_does(photographs, tmp_path):
     run_detection(photographs, tmp_path / "out", DetectSettings(shard_size=4))
-    other = DetectSettings(shard_size=4, batch_size=1, device="cpu")
+    other = DetectSettings(shard_size=4, device="cpu")
     assert run_detection(photographs, tmp_path / "out", other).resumed == 10
+    with pytest.raises(ValueError, match="other weights, parameters"):
+        run_detection(photographs, tmp_path / "out", DetectSettings(shard_size=4, batch_size=1))
+
+
+@pytest.mark.usefixtures("quick")
+def test_the_folder_of_the_photographs_is_no_place_for_keypoints(photographs):
+    with pytest.raises(ValueError, match="is the folder of the photographs"):
+        run_detection(photographs, photographs, DetectSettings())
+    assert not (photographs / "manifest.json").exists()
 
 
 @pytest.mark.usefixtures("quick")
