@@ -45,7 +45,7 @@ class Cluster:
         Raises what a worker raised, and DataError for a shard that several workers died of.
         """
         from distributed import CancelledError, KilledWorker, as_completed
-        from distributed.comm import CommClosedError
+        from distributed.comm.core import CommClosedError
 
         waiting = iter(tasks)
         running = as_completed()
