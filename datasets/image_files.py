@@ -4,6 +4,7 @@ A file name is bytes; ours are text. One that is not UTF-8 is shown with each wr
 it; such a file is listed, so that it is not silently missing, but not read: nobody else could name it in a result.
 """
 
+import errno
 import os
 import re
 import stat
@@ -29,6 +30,13 @@ class ImageError(DataError):
 
     def __str__(self) -> str:
         return f"{self.name}: {self.reason}"
+
+
+class ImageMemoryError(ImageError):
+    """There was not enough memory for an image: nothing is wrong with it, and later there may be."""
+
+    def __init__(self, name: str, reason: str = "not enough memory to decode it") -> None:
+        super().__init__(name, reason)
 
 
 def find_files(folder: Path, suffixes: Collection[str], what: str) -> list[str]:
@@ -92,7 +100,11 @@ def read_image_bytes(path: Path) -> bytes:
         raise ImageError(str(path), f"{size} bytes: expected an image of at most {MAX_BYTES}")
     try:
         return Path(path).read_bytes()
+    except MemoryError as error:
+        raise ImageMemoryError(str(path)) from error
     except OSError as error:
+        if error.errno == errno.ENOMEM:
+            raise ImageMemoryError(str(path)) from error
         raise ImageError(str(path), f"can't be read: {error.strerror}") from error
 
 

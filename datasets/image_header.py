@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 _ORIENTATION = 0x0112  # a tag of Exif and TIFF
 _WIDTH, _HEIGHT = 0x0100, 0x0101  # tags of TIFF
+_INTEGERS = {1: "B", 3: "H", 4: "I"}  # BYTE, SHORT, LONG: the standards ask for one, programs write any
 _FRAME_MARKERS = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}  # SOF0 ... SOF15 of JPEG
 _SCAN, _END, _APP1 = 0xDA, 0xD9, 0xE1
 _ALONE = frozenset({0x01, *range(0xD0, 0xD9)})  # JPEG markers without a length
@@ -137,6 +138,6 @@ def _tags(tiff: bytes) -> dict[int, int]:
     tags: dict[int, int] = {}
     for entry in range(position + 2, position + 2 + 12 * count, 12):
         tag, kind, number = struct.unpack_from(f"{order}HHI", tiff, entry)
-        if number == 1 and (kind == 3 or (kind == 4 and tag != _ORIENTATION)):  # SHORT, LONG
-            (tags[tag],) = struct.unpack_from(f"{order}{'H' if kind == 3 else 'I'}", tiff, entry + 8)
+        if number == 1 and kind in _INTEGERS and tag not in tags:
+            (tags[tag],) = struct.unpack_from(order + _INTEGERS[kind], tiff, entry + 8)
     return tags

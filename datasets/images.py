@@ -8,13 +8,14 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from s2hand.datasets.image_files import MAX_PIXELS, ImageError, find_files, read_image_bytes
+from s2hand.datasets.image_files import MAX_PIXELS, ImageError, ImageMemoryError, find_files, read_image_bytes
 from s2hand.datasets.image_header import ImageHeader, read_header
 from s2hand.datasets.videos import find_frame, read_frame
 
 __all__ = [
     "IMAGE_SUFFIXES",
     "ImageError",
+    "ImageMemoryError",
     "decode_image",
     "image_size",
     "list_images",
@@ -24,6 +25,9 @@ __all__ = [
 
 IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff"})
 
+# How to mirror what has an Exif orientation, after swapping the axes from 5 on: 1 left-right, 0 up-down, -1 both.
+_FLIPS = {2: 1, 3: -1, 4: 0, 6: 1, 7: -1, 8: 0}
+_NO_MEMORY = ("Insufficient memory", "bad_alloc")
 _REDUCED = {2: cv2.IMREAD_REDUCED_COLOR_2, 4: cv2.IMREAD_REDUCED_COLOR_4, 8: cv2.IMREAD_REDUCED_COLOR_8}
 
 
@@ -62,22 +66,56 @@ def decode_image(data: bytes, name: str, reduce: int = 1) -> NDArray[np.uint8]: 
     Raises:
         ImageError: not an image, an unknown kind, cut short, or of more than MAX_PIXELS; the message begins with
             `name`.
+        ImageMemoryError: there was not enough memory for it; later there may be.
     """
     header = _header(data, name)
     _silence_decoder()
-    early = reduce > 1 and header.kind == "jpeg" and _keeps_the_grid(header, reduce)
     try:
-        image: Any = cv2.imdecode(np.frombuffer(data, np.uint8), _REDUCED[reduce] if early else cv2.IMREAD_COLOR_RGB)
+        return _decode(data, name, header, reduce)
     except (cv2.error, MemoryError) as error:
+        if is_memory_error(error):
+            raise ImageMemoryError(name) from error
         raise ImageError(name, f"can't be decoded ({' '.join(str(error).split())})") from error
+
+
+def _decode(data: bytes, name: str, header: ImageHeader, reduce: int) -> NDArray[np.uint8]:  # [H, W, 3] RGB
+    early = reduce > 1 and header.kind == "jpeg" and _keeps_the_grid(header, reduce)
+    how = _REDUCED[reduce] if early else cv2.IMREAD_COLOR_RGB
+    image: Any = cv2.imdecode(np.frombuffer(data, np.uint8), how | cv2.IMREAD_IGNORE_ORIENTATION)
     if image is None:
+        _need_memory(header)
         raise ImageError(name, _unknown(data))
     if early:  # there is no reading of reduced RGB
         image = cv2.cvtColor(image, cv2.COLOR_BGR2RGB)
-    elif reduce > 1:
-        image = reduce_image(image, reduce)
-    upright: NDArray[np.uint8] = image
-    return upright
+    if header.kind != "tiff":  # libtiff turns the picture unasked
+        image = _turn(image, header.orientation)
+    expected = tuple(-(-side // reduce) if early else side for side in header.upright_size)
+    if image.shape[1::-1] != expected:
+        found = f"{image.shape[1]} x {image.shape[0]} pixels"
+        raise ImageError(name, f"decodes to {found}; expected {expected[0]} x {expected[1]} by the file's header")
+    return image if early or reduce == 1 else reduce_image(image, reduce)
+
+
+def _need_memory(header: ImageHeader) -> None:
+    """Raise MemoryError where the picture does not fit twice: OpenCV may have kept silent about just that."""
+    np.empty((2, header.height, header.width, 3), np.uint8)
+
+
+def _turn(image: NDArray[np.uint8], orientation: int) -> NDArray[np.uint8]:  # [H, W, 3] -> [H, W, 3] or [W, H, 3]
+    """Bring a picture upright, as Exif's orientation says: ours, not the decoder's, which takes odd tags otherwise."""
+    if orientation >= 5:
+        image = cv2.transpose(image)  # type: ignore[assignment]
+    flip = _FLIPS.get(orientation)
+    return image if flip is None else cv2.flip(image, flip)  # type: ignore[return-value]
+
+
+def is_memory_error(error: Exception) -> bool:
+    """Whether an error, OpenCV's too, says that there was not enough memory: later there may be."""
+    if isinstance(error, MemoryError):
+        return True
+    if not isinstance(error, cv2.error):
+        return False
+    return getattr(error, "code", None) == cv2.Error.StsNoMem or any(sign in str(error) for sign in _NO_MEMORY)
 
 
 def reduce_image(image: NDArray[np.uint8], reduce: int) -> NDArray[np.uint8]:  # [H, W, 3] -> [H / reduce, ...]

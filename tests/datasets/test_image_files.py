@@ -1,5 +1,6 @@
 """Names that are no text, and files that are no files."""
 
+import errno
 import os
 import socket
 from collections.abc import Callable
@@ -7,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from s2hand.datasets.image_files import MAX_BYTES, ImageError, find_files, read_image_bytes
+from s2hand.datasets.image_files import MAX_BYTES, ImageError, ImageMemoryError, find_files, read_image_bytes
 from s2hand.datasets.images import list_images, read_image
 
 
@@ -91,3 +92,17 @@ def test_folders_with_the_name_of_an_image_are_passed_over(tmp_path: Path) -> No
     (tmp_path / "x.jpg").mkdir()
     (tmp_path / "x.jpg" / "y.png").write_bytes(b"x")
     assert find_files(tmp_path, {".jpg", ".png"}, "image") == ["x.jpg/y.png"]
+
+
+@pytest.mark.parametrize("shortage", [MemoryError(), OSError(errno.ENOMEM, "Cannot allocate memory")])
+def test_a_shortage_of_memory_while_reading_is_told_apart(
+    tmp_path: Path, shortage: Exception, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(_: Path) -> bytes:
+        raise shortage
+
+    (tmp_path / "a.jpg").write_bytes(b"x")
+    monkeypatch.setattr(Path, "read_bytes", fail)
+    with pytest.raises(ImageMemoryError, match="not enough memory to decode it") as caught:
+        read_image_bytes(tmp_path / "a.jpg")
+    assert caught.value.name == str(tmp_path / "a.jpg")
