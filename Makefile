@@ -3,7 +3,10 @@ PYTHON ?= python3
 BIN := .venv/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: repro test lint types unit format slim-weights slim-boxes open-hand clean
+.PHONY: install repro test lint types unit format slim-weights slim-boxes open-hand clean
+
+install: .venv/installed
+	@echo "installed in .venv; now: source .venv/bin/activate"
 
 repro: .venv/installed
 	dvc repro
