@@ -11,7 +11,7 @@ from threading import Condition
 import numpy as np
 from numpy.typing import NDArray
 
-from s2hand.datasets.image_files import ImageError
+from s2hand.datasets.image_files import ImageError, ImageMemoryError
 from s2hand.datasets.listing import read_item
 from s2hand.datasets.shards import Source
 from s2hand.detect.detector import size_problem
@@ -54,6 +54,9 @@ def load(root: Path, name: str, enough: int | None = None) -> Loaded:
             width, height = item.image_size()
             reduce = max(one for one in REDUCTIONS if one == 1 or max(width, height) >= one * enough)
             image = item.decode(reduce)
+    except ImageMemoryError as error:
+        # Of no bytes: a shard with such a source is not taken for finished, and the next run tries again.
+        return Loaded(Source(name, 0, ""), None, error.reason)
     except ImageError as error:
         return Loaded(source, None, error.reason)
     problem = size_problem(width, height)

@@ -9,7 +9,9 @@ import sys
 import pytest
 
 from s2hand.datasets import read_keypoints
+from s2hand.datasets.image_files import ImageMemoryError
 from s2hand.datasets.keypoints import to_arrays
+from s2hand.datasets.listing import Item
 from s2hand.datasets.plan import PLAN
 from s2hand.detect import DetectSettings, run_detection
 
@@ -94,6 +96,23 @@ def test_an_image_that_vanishes_during_a_run_and_comes_back(photographs, setting
     summary = run_detection(photographs, other, settings, names=names)  # listed, and gone when it is read
     assert summary.failures == 1
     (photographs / "04.png").write_bytes(content)
+    assert run_detection(photographs, other, settings).resumed == 6
+    assert _contents(other) == before
+
+
+def test_an_image_that_did_not_fit_the_memory_is_tried_again(photographs, settings, finished, tmp_path, monkeypatch):
+    _, before = finished
+    other = tmp_path / "other"
+    decode = Item.decode
+
+    def short_of_memory(item, reduce=1):
+        if item.name == "04.png":
+            raise ImageMemoryError(item.name, "not enough memory to decode it")
+        return decode(item, reduce)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Item, "decode", short_of_memory)
+        assert run_detection(photographs, other, settings).failures == 1
     assert run_detection(photographs, other, settings).resumed == 6
     assert _contents(other) == before
 
