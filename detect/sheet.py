@@ -4,13 +4,14 @@ A page holds up to 100 tiles: whole photographs with all their hands, or single 
 """
 
 import math
+import os
 import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
 
-from s2hand.datasets.drawing import FINGER_COLORS, WRIST_COLOR, Color, Image, write_png, write_text
+from s2hand.datasets.drawing import FINGER_COLORS, WRIST_COLOR, Color, Image, text_width, write_png, write_text
 from s2hand.datasets.files import DataError
 from s2hand.datasets.images import ImageError, read_image
 from s2hand.detect.selection import Selection, Shown, choose
@@ -33,6 +34,8 @@ PER_PAGE = COLUMNS * COLUMNS
 Progress = Callable[[int, int], None]  # (tiles drawn, tiles in all)
 
 PAPER: Color = (38, 38, 42)
+FAINT = "faint: unsure"  # what thin, pale joints and bones mean
+FAINT_INK: Color = (150, 150, 150)
 
 
 def write_sheets(
@@ -43,18 +46,19 @@ def write_sheets(
     selection: Selection | None = None,
     crops: bool = False,
 ) -> list[Path]:
-    """Draw the finished run in the folder `shards`, made from the folder `images`, as PNG pages.
+    """Draw the finished run in the folder `shards`, made from the folder or file `images`, as PNG pages.
 
     `selection` says which hands, and in which order; `crops` cuts each out. The first page is `file`, further ones
     are beside it as NAME.page2.png, ...; pages of an earlier and longer sheet are removed. Returns the pages.
 
     Raises ValueError if the run is not complete, holds no hand that was asked for, none of its photographs can be
-    read, or `file` does not end in .png.
+    read, or `file` does not end in .png or lies among the photographs.
     """
-    check_sheet_name(file)
+    check_sheet_name(file, images)
     selection = selection or Selection()
+    root = _root(images)
     chosen, total = choose(shards, selection, apart=crops)
-    _check_readable(images, chosen)
+    _check_readable(root, chosen)
     pages = [chosen[first : first + PER_PAGE] for first in range(0, len(chosen), PER_PAGE)]
     file.parent.mkdir(parents=True, exist_ok=True)
     written = []
@@ -67,15 +71,38 @@ def write_sheets(
                 progress(before + done, len(chosen))
 
         written.append(_page_path(file, number))
-        write_png(written[-1], draw_page(images, page, title, crops, selection.suspicious, report))
+        write_png(written[-1], draw_page(root, page, title, crops, selection.suspicious, report))
     _remove_pages(file, len(pages))
     return written
 
 
-def check_sheet_name(file: Path) -> None:
-    """Raise ValueError unless the file's name ends in .png."""
+def check_sheet_name(file: Path, images: Path) -> None:
+    """Raise ValueError unless the file's name ends in .png, and it lies outside the folder of the photographs.
+
+    There it would replace a photograph, or be one of the next run. If `images` is one file, it may lie beside that.
+    """
     if file.suffix.lower() != ".png":
         raise ValueError(f"{file}: a contact sheet is a PNG file; expected a name that ends in .png")
+    if images.is_file():
+        if file.resolve() == images.resolve():
+            raise ValueError(f"{file}: is the photograph itself; give the contact sheet another name")
+        return
+    root = _root(images).resolve()
+    # Both by name and where links lead: a run follows linked folders.
+    if any(folder.resolve() == root for place in (_absolute(file), file.resolve()) for folder in place.parents):
+        raise ValueError(
+            f"{file}: lies in the photographs' folder {_root(images)}, where the contact sheet would be taken for a "
+            f"photograph; expected a place outside it"
+        )
+
+
+def _root(images: Path) -> Path:
+    """Return the folder that photographs' names are relative to: that of a file, if it is one."""
+    return images.parent if images.is_file() else images
+
+
+def _absolute(file: Path) -> Path:
+    return Path(os.path.abspath(file))  # without `..`, but with links
 
 
 def _check_readable(images: Path, chosen: Sequence[Shown]) -> None:
@@ -130,6 +157,8 @@ def _draw_header(sheet: Image, title: str) -> None:
     x = write_text(sheet, title, GAP, HEADER - 12, INK, 0.55)
     for name, color in (("wrist", WRIST_COLOR), *FINGER_COLORS.items(), *HAND_COLORS.items()):
         x = write_text(sheet, name, x + 18, HEADER - 12, color, 0.55)
+    if x + 18 + text_width(FAINT, 0.55) <= sheet.shape[1] - GAP:
+        write_text(sheet, FAINT, x + 18, HEADER - 12, FAINT_INK, 0.55)
 
 
 def _page_path(file: Path, number: int) -> Path:

@@ -18,6 +18,7 @@ LINE = 20  # pixels of a line of text below it
 SUPERSAMPLING = 2  # drawn larger and reduced, so that thin lines are smooth
 TEXT = 0.42  # size
 GONE = 90  # grey of what can't be read
+MISSING = "missing"
 MOST_NAMED = 3  # hands that a caption tells apart
 
 INK: Color = (235, 235, 235)
@@ -27,11 +28,11 @@ _THINNEST = 0.6
 
 
 def draw_photograph(images: Path, shown: Shown) -> Image:
-    """Read a photograph, fit it into a tile, and draw its hands and their boxes; grey if it can't be read."""
+    """Read a photograph, fit it into a tile, and draw its hands and their boxes; `missing` if it can't be read."""
     try:
         image = read_image(images / shown.image)
     except ImageError:
-        return np.full((TILE, TILE, 3), GONE, np.uint8)
+        return _draw_missing()
     scale = TILE / max(image.shape[:2])
     height, width = (max(1, round(side * scale)) for side in image.shape[:2])
     kind = cv2.INTER_AREA if scale * SUPERSAMPLING < 1 else cv2.INTER_CUBIC
@@ -46,11 +47,11 @@ def draw_photograph(images: Path, shown: Shown) -> Image:
 
 
 def draw_crop(images: Path, shown: Shown) -> Image:
-    """Read a photograph, cut the box of the tile's hand out, and draw the hand; grey if it can't be read."""
+    """Read a photograph, cut the box of the tile's hand out, and draw the hand; `missing` if it can't be read."""
     try:
         image = read_image(images / shown.image)
     except ImageError:
-        return np.full((TILE, TILE, 3), GONE, np.uint8)
+        return _draw_missing()
     (hand,) = shown.hands
     side = max(hand.box.w, hand.box.h)
     square = Box(hand.box.x + (hand.box.w - side) / 2, hand.box.y + (hand.box.h - side) / 2, side, side)
@@ -60,6 +61,12 @@ def draw_crop(images: Path, shown: Shown) -> Image:
     keypoints[:, :2] = to_crop(keypoints[:, :2], square, size)
     _draw(canvas, keypoints)
     return cv2.resize(canvas, (TILE, TILE), interpolation=cv2.INTER_AREA).astype(np.uint8, copy=False)
+
+
+def _draw_missing() -> Image:
+    tile = np.full((TILE, TILE, 3), GONE, np.uint8)
+    write_text(tile, MISSING, (TILE - text_width(MISSING, TEXT)) // 2, TILE // 2, INK, TEXT)
+    return tile
 
 
 def write_caption(sheet: Image, shown: Shown, left: int, base: int) -> None:

@@ -10,8 +10,10 @@ from s2hand.detect.console import show_progress, user_errors
 
 def show(
     shards: Annotated[Path, typer.Argument(help="Folder of a finished run's keypoint shards.")],
-    images: Annotated[Path, typer.Option(help="Folder of photographs that the run was made from.")],
-    out: Annotated[Path, typer.Option(help="The sheet, NAME.png; further pages are NAME.page2.png, ...")],
+    images: Annotated[Path, typer.Option(help="Folder of photographs, or the one file, that the run was made from.")],
+    out: Annotated[
+        Path, typer.Option(help="The sheet, NAME.png, not among the photographs; further pages are NAME.page2.png, ...")
+    ],
     sort: Annotated[
         Literal["name", "confidence", "-confidence", "size", "-size"],
         typer.Option(help="What comes first; a minus: the most confident, the largest."),

@@ -46,6 +46,8 @@ def test_run_writes_shards_a_sheet_and_a_summary(photographs, tmp_path, options)
         ({"--scales": "1,two"}, "--scales: expected numbers with commas between, found '1,two'"),
         ({"--scales": "0"}, "--scales: Input should be greater than 0, found 0.0"),
         ({"--sheet": "sheet.gif"}, "sheet.gif: a contact sheet is a PNG file"),
+        ({"--sheet": "photographs/00.png"}, "photographs/00.png: lies in the photographs' folder"),
+        ({"--images": "photographs/00.png", "--sheet": "photographs/00.png"}, "is the photograph itself"),
         ({"--out": "file"}, "file: is a file or below one"),
     ],
 )

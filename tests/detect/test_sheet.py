@@ -1,15 +1,17 @@
 """Contact sheets and the hands drawn on them."""
 
+from pathlib import Path
+
 import cv2
 import numpy as np
 import pytest
 
 from s2hand.datasets.cameras import Box
-from s2hand.datasets.drawing import FINGER_COLORS, draw_hand, joint_color, text_width
+from s2hand.datasets.drawing import FINGER_COLORS, draw_hand, joint_color, text_width, write_text
 from s2hand.detect import DetectSettings, HandDetector, run_detection, tiles
 from s2hand.detect import sheet as module
 from s2hand.detect.selection import Selection, Shown, ShownHand
-from s2hand.detect.sheet import draw_page, write_sheets
+from s2hand.detect.sheet import check_sheet_name, draw_page, write_sheets
 from s2hand.detect.suspicious import RULES
 from s2hand.detect.tiles import HAND_COLORS, TILE, draw_crop, draw_photograph, shorten
 
@@ -90,6 +92,73 @@ def test_a_photograph_that_is_gone_leaves_a_grey_tile(photographs, shards, tmp_p
     assert (page[module.HEADER + 50, module.GAP + 50] == 90).all()
 
 
+def test_a_missing_photograph_says_so(grey, monkeypatch):
+    written = []
+    monkeypatch.setattr(tiles, "write_text", lambda image, text, x, y, *_: written.append((text, x, y, image.shape)))
+    for draw in (draw_photograph, draw_crop):
+        tile = draw(grey, _shown(Box(0, 0, 9, 9), _NO_HAND, name="gone.png"))
+        assert (tile == 90).all()
+    left = (TILE - text_width("missing", tiles.TEXT)) // 2
+    assert written == [("missing", left, TILE // 2, (TILE, TILE, 3))] * 2
+    monkeypatch.undo()
+    tile = draw_photograph(grey, _shown(Box(0, 0, 9, 9), _NO_HAND, name="gone.png"))
+    assert (tile.max(), tile.min()) == (235, 90)
+
+
+@pytest.mark.parametrize(("title", "room"), [("3 of 3 images, page 1 of 1", True), ("a long title " * 7, False)])
+def test_the_header_says_what_is_faint_if_there_is_room(grey, monkeypatch, title, room):
+    written = {}
+
+    def write(image, text, x, *rest):
+        written[text] = write_text(image, text, x, *rest)
+        return written[text]
+
+    monkeypatch.setattr(module, "write_text", write)
+    page = draw_page(grey, [_shown(Box(0, 0, 9, 9), _NO_HAND)], title)
+    assert ("faint: unsure" in written) == room
+    assert max(written.values()) < page.shape[1]
+
+
+@pytest.mark.parametrize("file", ["photographs/00.png", "photographs/more/new/s.png", "elsewhere/../photographs/s.png"])
+@pytest.mark.parametrize("images", ["photographs", "linked", "{}/photographs", "more/.."])
+def test_no_sheet_among_the_photographs(photographs, tmp_path, monkeypatch, file, images):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "linked").symlink_to(photographs)
+    (tmp_path / "more").symlink_to(photographs / "more")
+    images = Path(images.format(tmp_path))
+    for place in (Path(file), tmp_path / file):
+        with pytest.raises(ValueError, match=r"lies in the photographs' folder .*; expected a place outside it"):
+            check_sheet_name(place, images)
+
+
+def test_links_do_not_hide_that_a_sheet_is_among_the_photographs(photographs, tmp_path):
+    other = tmp_path / "other"
+    other.mkdir()
+    (photographs / "linked").symlink_to(other)  # a run goes there
+    (other / "in").symlink_to(photographs / "more")
+    (other / "s.png").symlink_to(photographs / "00.png")
+    for file in (photographs / "linked" / "new.png", other / "in" / "new.png", other / "s.png"):
+        with pytest.raises(ValueError, match="lies in the photographs' folder"):
+            check_sheet_name(file, photographs)
+    for file in (tmp_path / "s.png", tmp_path / "photographs2" / "s.png", photographs / ".." / "s.png"):
+        check_sheet_name(file, photographs)
+    check_sheet_name(tmp_path / "s.png", tmp_path / "none")
+
+
+def test_a_sheet_may_lie_beside_one_file_but_not_be_it(photographs):
+    check_sheet_name(photographs / "s.png", photographs / "00.png")
+    with pytest.raises(ValueError, match="is the photograph itself"):
+        check_sheet_name(photographs / "more" / ".." / "00.png", photographs / "00.png")
+
+
+def test_a_sheet_of_one_file(grey, write_run, natural_hands, tmp_path):
+    shards = write_run({"grey.png": [("right", Box(0, 0, 128, 128), natural_hands[0])]})
+    sheets = [tmp_path / "file.png", tmp_path / "folder.png"]
+    for images, sheet in zip((grey / "grey.png", grey), sheets, strict=True):
+        write_sheets(images, shards, sheet)
+    assert sheets[0].read_bytes() == sheets[1].read_bytes()
+
+
 def test_no_photograph_at_all_is_another_folder(photographs, shards, tmp_path):
     with pytest.raises(ValueError, match=r"elsewhere: no such folder; expected the one that the run's photographs"):
         write_sheets(tmp_path / "elsewhere", shards, tmp_path / "s.png")
@@ -107,8 +176,10 @@ def grey(tmp_path, write_image):
     """A folder with a grey photograph of 512 x 256 pixels, the right half of it lighter."""
     image = np.full((256, 512, 3), 60, np.uint8)
     image[:, 256:] = 200
-    write_image(tmp_path / "grey.png", image)
-    return tmp_path
+    folder = tmp_path / "grey"
+    folder.mkdir()
+    write_image(folder / "grey.png", image)
+    return folder
 
 
 _NO_HAND = np.full((21, 3), [np.nan, np.nan, 0], np.float32)
@@ -145,7 +216,6 @@ def test_a_crop_beyond_the_image_is_grey(grey):
     tile = draw_crop(grey, _shown(Box(-50, -50, 100, 100), _NO_HAND))
     assert (tile[:100, :100] == 128).all()
     assert (tile[160:, 160:] == 60).all()
-    assert (draw_crop(grey, _shown(Box(0, 0, 9, 9), _NO_HAND, name="gone.png")) == 90).all()
 
 
 def test_small_hands_get_thin_lines(grey):
@@ -197,8 +267,8 @@ def test_hands_of_a_photograph_apart(write_run, natural_hands, grey, monkeypatch
     titles = []
     monkeypatch.setattr(module, "_draw_header", lambda sheet, title: titles.append(title))
     seen = []
-    write_sheets(grey, shards, grey / "s.png", lambda done, total: seen.append((done, total)), crops=True)
-    write_sheets(grey, shards, grey / "s.png", selection=Selection(hand="left"))
+    write_sheets(grey, shards, shards / "s.png", lambda done, total: seen.append((done, total)), crops=True)
+    write_sheets(grey, shards, shards / "s.png", selection=Selection(hand="left"))
     assert titles == ["2 of 2 hands, page 1 of 1", "1 of 1 images, page 1 of 1"]
     assert seen == [(1, 2), (2, 2)]
 

@@ -1,5 +1,6 @@
 """The command `detect show`."""
 
+import av
 import cv2
 import numpy as np
 import pytest
@@ -7,6 +8,7 @@ from typer.testing import CliRunner
 
 from s2hand.datasets.cameras import Box
 from s2hand.detect.cli import app
+from s2hand.detect.sheet import GAP, HEADER
 from s2hand.detect.tiles import TILE
 
 
@@ -57,12 +59,38 @@ def test_options(shards, photographs, tmp_path, options, tiles):
         (["--min-confidence", "0.9", "--max-confidence", "0.1"], "expected 0 <= min <= max <= 1, found 0.9 and 0.1"),
         (["--out", "sheet.jpg"], "sheet.jpg: a contact sheet is a PNG file"),
         (["--images", "elsewhere"], "elsewhere: no such folder; expected the one that the run's photographs are in"),
-        (["--images", "."], "none of 2 photographs of the run can be read there, such as 00.png"),
+        (["--images", "photographs/more"], "none of 2 photographs of the run can be read there, such as 00.png"),
+        (["--images", "."], "s.png: lies in the photographs' folder ., where the contact sheet would be taken for"),
+        (["--out", "photographs/00.png"], "photographs/00.png: lies in the photographs' folder"),
     ],
 )
 def test_what_is_wrong_ends_in_one_line(shards, photographs, tmp_path, monkeypatch, options, message):
     monkeypatch.chdir(tmp_path)
     _ends_in_one_line(_show(shards, photographs, tmp_path / "s.png", *options), message)
+
+
+def test_a_photograph_is_not_replaced(shards, photographs):
+    before = (photographs / "00.png").read_bytes()
+    _ends_in_one_line(_show(shards, photographs, photographs / "00.png"), "expected a place outside it")
+    assert (photographs / "00.png").read_bytes() == before
+
+
+def test_one_file_as_detect_run_takes_it(write_run, natural_hands, tmp_path):
+    folder = tmp_path / "videos"
+    folder.mkdir()
+    with av.open(str(folder / "clip.mp4"), "w") as container:
+        stream = container.add_stream("mpeg4", rate=10)
+        stream.width = stream.height = 128
+        for shade in (0, 200):
+            frame = av.VideoFrame.from_ndarray(np.full((128, 128, 3), shade, np.uint8), format="rgb24")
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode())
+    shards = write_run({"clip.mp4#000001": [("right", Box(0, 0, 128, 128), natural_hands[0])]})
+    result = _show(shards, folder / "clip.mp4", tmp_path / "s.png")
+    assert result.exit_code == 0, result.output
+    page = cv2.imread(str(tmp_path / "s.png"))
+    assert abs(int(page[HEADER + 4, GAP + 4, 0]) - 200) < 20  # a corner of the frame
+    _ends_in_one_line(_show(shards, folder, folder / "s.png"), "lies in the photographs' folder")
 
 
 def test_unfinished_and_empty_runs_end_in_one_line(shards, write_run, photographs, tmp_path):
