@@ -109,7 +109,7 @@ def test_a_run_without_hands(write_run, tmp_path):
         ("c.jpg", "a network without a name fell over", "a network without a name fell over"),
         (
             "cut.mp4#000000",
-            "not a video, or cut short ([Errno 1094995529] Invalid data found: 'file:/tmp/x 1/cut.mp4')",
+            "not a video, or cut short ([Errno 1094995529] Invalid data found: 'file:/films/a 1/cut.mp4')",
             "not a video, or cut short ([Errno N] Invalid data found: FILE)",
         ),
         ("it's.mp4#000000", """no video: "file:/x/it's.mp4" """, "no video: FILE "),
