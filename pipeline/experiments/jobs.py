@@ -8,7 +8,7 @@ import multiprocessing.connection
 import os
 import signal
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
@@ -22,6 +22,7 @@ import typer
 
 from s2hand.detect.console import Report as Show
 from s2hand.detect.console import show_progress
+from s2hand.train.interrupt import deferred_interrupt
 from s2hand.train.loop import Report
 from s2hand.train.settings import TrainSettings
 
@@ -59,10 +60,11 @@ def run_jobs(name: str, jobs: Sequence[Job], count: int) -> None:
     threads = max(1, (os.cpu_count() or 1) // count)
     seen: Queue[tuple[str, int]] = context.Queue()
     stop = context.Event()
-    with show_progress(name) as show:
+    # An exception at any point could leave a future locked, and the shutdown waiting for it.
+    with deferred_interrupt() as pressed, show_progress(name) as show:
         pool = ProcessPoolExecutor(count, mp_context=context, initializer=_begin, initargs=(threads, seen, stop))
         try:
-            _Schedule(waiting, count, pool, seen, show).run()
+            _Schedule(waiting, count, pool, seen, show, pressed).run()
         except BrokenProcessPool as error:
             raise ValueError(f"{name}: a training was killed; run the same command again to go on") from error
         finally:
@@ -78,8 +80,10 @@ class _Schedule:
         pool: ProcessPoolExecutor,
         seen: "Queue[tuple[str, int]]",
         show: Show,
+        pressed: Callable[[], bool],
     ) -> None:
         self.waiting, self.count, self.pool, self.seen, self.show = waiting, count, pool, seen, show
+        self.pressed = pressed
         self.samples = {str(job.folder): 0 for job in waiting}
         self.total = sum(job.samples for job in waiting)
         self.running: dict[Future[str | None], Job] = {}
@@ -92,6 +96,8 @@ class _Schedule:
             for future in finished:
                 self._close(self.running.pop(future), future.result())
             self._look()
+            if self.pressed():
+                raise KeyboardInterrupt
 
     def _start(self) -> None:
         ready = [job for job in self.waiting if job.after in self.done]
