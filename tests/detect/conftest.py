@@ -41,17 +41,27 @@ def reference() -> dict[str, NDArray]:
 
 
 @pytest.fixture(scope="session")
-def random_tensors() -> dict[str, torch.Tensor]:
-    """The OpenPose network's tensors under their published names, filled as for the reference outputs."""
-    generator = np.random.default_rng(12345)
-    with torch.device("meta"):
-        shapes = {key: tuple(tensor.shape) for key, tensor in HandNetwork().state_dict().items()}
-    tensors = {}
-    for key, shape in shapes.items():
-        scale = np.sqrt(2 / np.prod(shape[1:])) if len(shape) == 4 else 0.05
-        values = generator.standard_normal(shape, dtype=np.float32) * np.float32(scale)
-        tensors[published_name(key)] = torch.from_numpy(values)
+def fill() -> Callable[[type[torch.nn.Module]], dict[str, torch.Tensor]]:
+    """Tensors of an OpenPose network under their published names, filled as for the reference outputs."""
+
+    def tensors(network: type[torch.nn.Module]) -> dict[str, torch.Tensor]:
+        generator = np.random.default_rng(12345)
+        with torch.device("meta"):
+            shapes = {key: tuple(tensor.shape) for key, tensor in network().state_dict().items()}
+        filled = {}
+        for key, shape in shapes.items():
+            scale = np.sqrt(2 / np.prod(shape[1:])) if len(shape) == 4 else 0.05
+            values = generator.standard_normal(shape, dtype=np.float32) * np.float32(scale)
+            filled[published_name(key)] = torch.from_numpy(values)
+        return filled
+
     return tensors
+
+
+@pytest.fixture(scope="session")
+def random_tensors(fill: Callable[..., dict[str, torch.Tensor]]) -> dict[str, torch.Tensor]:
+    """Those of the hand network."""
+    return fill(HandNetwork)
 
 
 @pytest.fixture(scope="session")

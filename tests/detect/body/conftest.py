@@ -1,6 +1,6 @@
 """What the tests of the body share: random weights, and the maps that a perfect network would answer for figures."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 
 from s2hand.detect.body.network import BodyNetwork
 from s2hand.detect.body.skeleton import LIMBS, PART_COUNT
-from s2hand.detect.layers import published_name
 from s2hand.detect.openpose import STRIDE
 from s2hand.detect.pyramid import Level, plan_level
 
@@ -32,17 +31,9 @@ LIMB_WIDTH = 1.0  # cells
 
 
 @pytest.fixture(scope="session")
-def body_tensors() -> dict[str, torch.Tensor]:
+def body_tensors(fill: Callable[..., dict[str, torch.Tensor]]) -> dict[str, torch.Tensor]:
     """The body network's tensors under their published names, filled as for the reference outputs."""
-    generator = np.random.default_rng(12345)
-    with torch.device("meta"):
-        shapes = {key: tuple(tensor.shape) for key, tensor in BodyNetwork().state_dict().items()}
-    tensors = {}
-    for key, shape in shapes.items():
-        scale = np.sqrt(2 / np.prod(shape[1:])) if len(shape) == 4 else 0.05
-        values = generator.standard_normal(shape, dtype=np.float32) * np.float32(scale)
-        tensors[published_name(key)] = torch.from_numpy(values)
-    return tensors
+    return fill(BodyNetwork)
 
 
 @pytest.fixture(scope="session")
