@@ -138,6 +138,12 @@ def mirror_points_cam(points_cam: ArrayLike) -> Floats:  # [..., 3]
     return mirrored
 
 
+def flip_axes(points: ArrayLike) -> Floats:  # [..., 3]
+    """Turn points in our camera axes into OpenGL's (x right, y up, z backward), or the other way round."""
+    flipped: Floats = np.asarray(points) * np.array([1, -1, -1], np.float32)
+    return flipped
+
+
 def mirror_intrinsics(K: ArrayLike, width: float) -> NDArray[np.float64]:  # [..., 3, 3]
     """Return K of the mirrored image, which is `width` pixels wide."""
     mirrored = np.array(K, np.float64)

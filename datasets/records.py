@@ -34,6 +34,7 @@ class Record:
     mask: Path | None = None
     joints_cam: NDArray[np.float64] | None = None  # [21, 3] metres, our joint order
     vertices_cam: NDArray[np.float64] | None = None  # [778, 3] metres
+    wrist_cam: NDArray[np.float64] | None = None  # [3] metres, where a data set gives the wrist alone
     mano: NDArray[np.float64] | None = None  # [61] FreiHAND's: pose 48, shape 10, root u, v in pixels, scale
     scale: float | None = None  # metres, FreiHAND's: length of the middle finger's first bone
     box: Box | None = None  # where the hand is, pixels
@@ -41,7 +42,7 @@ class Record:
     def __post_init__(self) -> None:
         if self.hand not in HANDS:
             raise ValueError(f"{self.image}: hand: expected right or left, found {self.hand!r}")
-        shapes = {"K": (3, 3), "joints_cam": (21, 3), "vertices_cam": (778, 3), "mano": (61,)}
+        shapes = {"K": (3, 3), "joints_cam": (21, 3), "vertices_cam": (778, 3), "wrist_cam": (3,), "mano": (61,)}
         for field, shape in shapes.items():
             value = getattr(self, field)
             if value is not None and (value.shape != shape or not np.isfinite(value).all()):
