@@ -1,3 +1,4 @@
+import io
 import json
 from pathlib import Path
 
@@ -6,7 +7,7 @@ import pytest
 
 from s2hand.datasets import json_arrays
 from s2hand.datasets.files import DataError
-from s2hand.datasets.json_arrays import read_json_arrays
+from s2hand.datasets.json_arrays import load_json_lists, read_json_arrays
 
 
 @pytest.fixture(params=[5, 13, 1000, 1777, 1 << 22])
@@ -81,3 +82,47 @@ def test_what_is_no_text_is_named(tmp_path: Path) -> None:
     (tmp_path / "a.json").write_bytes(b"[\xff]")
     with pytest.raises(DataError, match=r"a\.json: not valid JSON"):
         read_json_arrays(tmp_path / "a.json", ())
+
+
+# --- several lists in one
+# ---------------------------------------------------------------------------------------------------------------------
+
+PAIR = {"joints": (2, 3), "vertices": (4, 3)}
+
+
+def load(text: str) -> dict[str, np.ndarray]:
+    return load_json_lists(io.StringIO(text), Path("pred.json"), PAIR)
+
+
+@pytest.mark.parametrize("indent", [None, 2])
+def test_lists_are_those_of_the_json_module(block: int, indent: int | None) -> None:
+    rng = np.random.default_rng(0)
+    values = {name: rng.standard_normal((5, *shape)) for name, shape in PAIR.items()}
+    found = load(json.dumps([array.tolist() for array in values.values()], indent=indent))
+    assert list(found) == list(PAIR)
+    for name, array in values.items():
+        np.testing.assert_array_equal(found[name], array)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", "expected a JSON list of 2 lists: joints, vertices; found ''"),
+        ("no JSON", "expected a JSON list of 2 lists: joints, vertices; found 'no"),
+        ('{"joints": []}', "expected a JSON list of 2 lists"),
+        ("[1, 2]", "expected a JSON list of 2 lists: joints, vertices; found '1"),
+        ("[[]]", "expected a JSON list of 2 lists: joints, vertices; found ']'"),
+        ("[[], 3]", "expected a JSON list of 2 lists: joints, vertices; found '3]'"),
+        ("[[], [], []]", r"expected a JSON list of 2 lists: joints, vertices; found ', \\[\"),
+        ("[[], []", "expected a JSON list of 2 lists: joints, vertices; found ''"),
+        ("[[], []] 1", "not valid JSON .more text after the 2 lists"),
+        ("[[[[1, 2, 3], [4, 5", "not valid JSON .item 0: "),
+        ("[[[[1, 2, 3]]], []]", r"joints: item 0: expected finite numbers of shape \(2, 3\), found shape \(1, 3\)"),
+        ("[[], [[[1, 2, 3]]]]", r"vertices: item 0: expected finite numbers of shape \(4, 3\), found shape \(1, 3\)"),
+        ("[[[[1, 2, 3], [4, 5, NaN]]], []]", r"joints: item 0: expected .* found \[\[1, 2, 3\], \[4, 5, nan\]\]"),
+        ('[["a"], []]', "joints: item 0: expected finite numbers .* found a"),
+    ],
+)
+def test_broken_lists_are_named_with_the_list(block: int, text: str, message: str) -> None:
+    with pytest.raises(DataError, match=rf"pred\.json: {message}"):
+        load(text)
