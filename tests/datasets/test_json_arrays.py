@@ -113,7 +113,7 @@ def test_lists_are_those_of_the_json_module(block: int, indent: int | None) -> N
         ("[1, 2]", "expected a JSON list of 2 lists: joints, vertices; found '1"),
         ("[[]]", "expected a JSON list of 2 lists: joints, vertices; found ']'"),
         ("[[], 3]", "expected a JSON list of 2 lists: joints, vertices; found '3]'"),
-        ("[[], [], []]", r"expected a JSON list of 2 lists: joints, vertices; found ', \\[\"),
+        ("[[], [], []]", r"expected a JSON list of 2 lists: joints, vertices; found ', \["),
         ("[[], []", "expected a JSON list of 2 lists: joints, vertices; found ''"),
         ("[[], []] 1", "not valid JSON .more text after the 2 lists"),
         ("[[[[1, 2, 3], [4, 5", "not valid JSON .item 0: "),
