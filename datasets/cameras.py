@@ -65,6 +65,11 @@ def intrinsics_from_fov(width: float, height: float, fov_degrees: float) -> NDAr
     if not 0 < fov_degrees < 180:
         raise ValueError(f"fov_degrees: expected an angle between 0 and 180, found {fov_degrees}")
     focal = max(width, height) / 2 / math.tan(math.radians(fov_degrees) / 2)
+    return intrinsics_from_focal_length(width, height, focal)
+
+
+def intrinsics_from_focal_length(width: float, height: float, focal: float) -> NDArray[np.float64]:  # [3, 3]
+    """Return K of a camera with square pixels and a focal length in pixels, its axis through the image's centre."""
     return np.array([[focal, 0, width / 2], [0, focal, height / 2], [0, 0, 1]])
 
 

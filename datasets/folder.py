@@ -1,7 +1,8 @@
 """Reader of a plain folder of photographs, one hand each, of any size.
 
-The camera comes from a JSON file, else a field of view is assumed; each record says which. The file holds one
-K for all images, or an object with a K per image, bare or within an object of more:
+The camera comes from a JSON file, else from the focal length in a photograph's Exif, else a field of view is assumed;
+each record says which. The file holds one K for all images, or an object with a K per image, bare or within an object
+of more:
 
     [[fx, 0, cx], [0, fy, cy], [0, 0, 1]]
     {"a/b.jpg": [[fx, 0, cx], [0, fy, cy], [0, 0, 1]], ...}
@@ -31,8 +32,9 @@ class Folder:
     Args:
         root: the folder.
         hand: which hand the photographs show.
-        intrinsics: a JSON file with the cameras; without it, a field of view is assumed.
-        fov_degrees: the assumed angle across a photograph's longer side.
+        intrinsics: a JSON file with the cameras.
+        exif: without that file, whether the focal length that a photograph's file gives is believed.
+        fov_degrees: where that says nothing either, the assumed angle across a photograph's longer side.
         held_back: share of the images that is kept for evaluation, above 0 and below 1. Which ones follows
             from each image's own name and `seed`, so that adding images moves no other; of two or more images,
             each side gets at least one.
@@ -49,6 +51,7 @@ class Folder:
         *,
         hand: Hand = "right",
         intrinsics: Path | None = None,
+        exif: bool = True,
         fov_degrees: float = 50.0,
         held_back: float = 0.1,
         seed: int = 0,
@@ -65,9 +68,8 @@ class Folder:
         images = list_images(self.root)
         self._images = split_by_name(images, held_back, seed)
         self._K = None if intrinsics is None else read_intrinsics(intrinsics, self.root, images)
-        self._K_source = f"assumed field of view of {fov_degrees:g} degrees"
-        if intrinsics is not None:
-            self._K_source = Path(intrinsics).name
+        self._K_source = "unknown" if intrinsics is None else Path(intrinsics).name
+        self._exif = exif and intrinsics is None
 
     def records(self, split: Split) -> Sequence[Record]:
         """Return the records of a split, sorted by name."""
@@ -82,6 +84,7 @@ class Folder:
             K=None if self._K is None else self._K[image],
             fov_degrees=self.fov_degrees if self._K is None else None,
             K_source=self._K_source,
+            exif=self._exif,
         )
 
 

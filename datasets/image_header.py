@@ -5,11 +5,12 @@ Headers as in ITU-T T.81 (JPEG), the PNG and WebP specifications, the BITMAPINFO
 """
 
 import struct
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+
+from s2hand.datasets.tiff_tags import read_tags
 
 _ORIENTATION = 0x0112  # a tag of Exif and TIFF
 _WIDTH, _HEIGHT = 0x0100, 0x0101  # tags of TIFF
-_INTEGERS = {1: "B", 3: "H", 4: "I"}  # BYTE, SHORT, LONG: the standards ask for one, programs write any
 _FRAME_MARKERS = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}  # SOF0 ... SOF15 of JPEG
 _SCAN, _END, _APP1 = 0xDA, 0xD9, 0xE1
 _ALONE = frozenset({0x01, *range(0xD0, 0xD9)})  # JPEG markers without a length
@@ -23,6 +24,7 @@ class ImageHeader:
     width: int
     height: int
     orientation: int = 1
+    exif: bytes = field(default=b"", repr=False, compare=False)  # a TIFF structure; of a TIFF file, the file itself
 
     @property
     def upright_size(self) -> tuple[int, int]:
@@ -52,13 +54,13 @@ def _read_header(data: bytes) -> ImageHeader | None:
     if data[:2] == b"BM":
         return _bmp(data)
     if data[:4] in (b"II*\0", b"MM\0*"):
-        tags = _tags(data)
-        return ImageHeader("tiff", tags.get(_WIDTH, 0), tags.get(_HEIGHT, 0), _orientation(tags))
+        tags = read_tags(data)
+        return ImageHeader("tiff", int(tags.get(_WIDTH, 0)), int(tags.get(_HEIGHT, 0)), _orientation(data), data)
     return None
 
 
 def _jpeg(data: bytes) -> ImageHeader | None:
-    size, orientation, position = None, None, 2
+    size, exif, position = None, None, 2
     while True:
         while data[position + 1] == 0xFF:  # padding
             position += 1
@@ -71,25 +73,25 @@ def _jpeg(data: bytes) -> ImageHeader | None:
         (length,) = struct.unpack_from(">H", data, position)
         if marker in _FRAME_MARKERS:
             size = struct.unpack_from(">HH", data, position + 3)
-        elif marker == _APP1 and orientation is None and data[position + 2 : position + 8] == b"Exif\0\0":
-            orientation = _exif_orientation(data[position + 8 : position + length])
+        elif marker == _APP1 and exif is None and data[position + 2 : position + 8] == b"Exif\0\0":
+            exif = data[position + 8 : position + length]
         elif marker == _SCAN:
-            return None if size is None else ImageHeader("jpeg", size[1], size[0], orientation or 1)
+            return None if size is None else _with_exif("jpeg", size[1], size[0], exif or b"")
         position += length
 
 
 def _png(data: bytes) -> ImageHeader | None:
     width, height = struct.unpack_from(">II", data, 16)
-    orientation, position = 1, 8
+    exif, position = b"", 8
     while True:  # chunk by chunk: libpng would report a missing end on the standard error, not to us
         length, kind = struct.unpack_from(">I4s", data, position)
         if kind == b"eXIf":
-            orientation = _exif_orientation(data[position + 8 : position + 8 + length])
+            exif = data[position + 8 : position + 8 + length]
         position += 12 + length
         if position > len(data):
             return None
         if kind == b"IEND":
-            return ImageHeader("png", width, height, orientation)
+            return _with_exif("png", width, height, exif)
 
 
 def _webp(data: bytes) -> ImageHeader | None:
@@ -103,13 +105,13 @@ def _webp(data: bytes) -> ImageHeader | None:
     if kind != b"VP8X" or len(data) < 30:
         return None
     width, height = (int.from_bytes(data[first : first + 3], "little") + 1 for first in (24, 27))
-    orientation, position = 1, 12
+    exif, position = b"", 12
     while position + 8 <= len(data):
         name, length = struct.unpack_from("<4sI", data, position)
         if name == b"EXIF":
-            orientation = _exif_orientation(data[position + 8 : position + 8 + length])
+            exif = data[position + 8 : position + 8 + length]
         position += 8 + length + length % 2
-    return ImageHeader("webp", width, height, orientation)
+    return _with_exif("webp", width, height, exif)
 
 
 def _bmp(data: bytes) -> ImageHeader:
@@ -118,26 +120,13 @@ def _bmp(data: bytes) -> ImageHeader:
     return ImageHeader("bmp", abs(width), abs(height))  # a negative height: the top row comes first
 
 
-def _exif_orientation(exif: bytes) -> int:
+def _with_exif(kind: str, width: int, height: int, exif: bytes) -> ImageHeader:
+    return ImageHeader(kind, width, height, _orientation(exif), exif)
+
+
+def _orientation(tiff: bytes) -> int:
     try:
-        return _orientation(_tags(exif))
+        value = read_tags(tiff).get(_ORIENTATION, 1)
     except struct.error:
         return 1
-
-
-def _orientation(tags: dict[int, int]) -> int:
-    value = tags.get(_ORIENTATION, 1)
-    return value if 1 <= value <= 8 else 1
-
-
-def _tags(tiff: bytes) -> dict[int, int]:
-    """Return the single integers of the first directory of a TIFF structure, by tag."""
-    order = "<" if tiff[:2] == b"II" else ">"
-    (position,) = struct.unpack_from(f"{order}I", tiff, 4)
-    (count,) = struct.unpack_from(f"{order}H", tiff, position)
-    tags: dict[int, int] = {}
-    for entry in range(position + 2, position + 2 + 12 * count, 12):
-        tag, kind, number = struct.unpack_from(f"{order}HHI", tiff, entry)
-        if number == 1 and kind in _INTEGERS and tag not in tags:
-            (tags[tag],) = struct.unpack_from(order + _INTEGERS[kind], tiff, entry + 8)
-    return tags
+    return int(value) if 1 <= value <= 8 else 1

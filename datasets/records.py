@@ -8,7 +8,8 @@ from typing import Literal, Protocol, TypeVar, get_args, overload
 import numpy as np
 from numpy.typing import NDArray
 
-from s2hand.datasets.cameras import Box, intrinsics_from_fov
+from s2hand.datasets.cameras import Box, intrinsics_from_focal_length, intrinsics_from_fov
+from s2hand.datasets.focal_length import focal_length_of
 
 Hand = Literal["right", "left"]
 Split = Literal["training", "evaluation"]
@@ -17,12 +18,20 @@ HANDS: tuple[Hand, ...] = get_args(Hand)
 SPLITS: tuple[Split, ...] = get_args(Split)
 
 
+@dataclass(frozen=True, eq=False)
+class Intrinsics:
+    """A camera's K, and in words where it comes from."""
+
+    K: NDArray[np.float64]  # [3, 3], continuous pixels
+    source: str
+
+
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Record:
     """One photograph of one hand and what its data set says about it. Only what is known is there.
 
-    The camera is known as `K`, or assumed as `fov_degrees`: `intrinsics` gives it once the picture's size is
-    known, and `K_source` says in words which it was.
+    The camera is known as `K`, or said by the photograph's file (`exif`), or assumed as `fov_degrees`; `intrinsics`
+    takes the first of these that is there.
     """
 
     image: str  # path relative to the data set's folder of images, `/` separators
@@ -30,7 +39,8 @@ class Record:
     hand: Hand
     K: NDArray[np.float64] | None = None  # [3, 3], continuous pixels
     fov_degrees: float | None = None  # assumed angle across the longer side
-    K_source: str = "unknown"
+    K_source: str = "unknown"  # of K, in words
+    exif: bool = False  # whether a focal length in the file is believed
     mask: Path | None = None
     joints_cam: NDArray[np.float64] | None = None  # [21, 3] metres, our joint order
     vertices_cam: NDArray[np.float64] | None = None  # [778, 3] metres
@@ -48,13 +58,20 @@ class Record:
             if value is not None and (value.shape != shape or not np.isfinite(value).all()):
                 raise ValueError(f"{self.image}: {field}: expected {shape} finite numbers, found shape {value.shape}")
 
-    def intrinsics(self, width: int, height: int) -> NDArray[np.float64]:  # [3, 3]
-        """Return the camera of the picture of `width` x `height` pixels: K, else by the field of view."""
+    def intrinsics(self, width: int, height: int) -> Intrinsics:
+        """Return the camera of the picture of `width` x `height` pixels: K, else by Exif, else by the field of view.
+
+        Raises ValueError where none is known, OSError where the file should say and can't be read.
+        """
         if self.K is not None:
-            return self.K
+            return Intrinsics(self.K, self.K_source)
+        focal = focal_length_of(self.path) if self.exif else None
+        if focal is not None:
+            return Intrinsics(intrinsics_from_focal_length(width, height, focal.pixels), focal.source)
         if self.fov_degrees is None:
             raise ValueError(f"{self.image}: neither K nor a field of view is known; give the camera's K")
-        return intrinsics_from_fov(width, height, self.fov_degrees)
+        assumed = f"assumed field of view of {self.fov_degrees:g} degrees"
+        return Intrinsics(intrinsics_from_fov(width, height, self.fov_degrees), assumed)
 
 
 class Dataset(Protocol):

@@ -10,12 +10,12 @@ from numpy.typing import NDArray
 from s2hand.datasets import cameras
 from s2hand.datasets.cameras import Box
 from s2hand.datasets.files import DataError, sha256_file, source_digest
+from s2hand.datasets.hand_crops import cut_hand
 from s2hand.datasets.images import read_image
 from s2hand.datasets.keypoints import KeypointArrays, read_failures, read_keypoints, to_arrays
 from s2hand.datasets.manifest import MANIFEST
 from s2hand.datasets.packs import Pack, Sample, write_pack
-from s2hand.datasets.records import SPLITS, Record, Split
-from s2hand.datasets.skeleton import JOINT_COUNT
+from s2hand.datasets.records import SPLITS, Hand, Record, Split
 from s2hand.detect.console import Report, show_progress
 from s2hand.pipeline.layout import EVAL_PACK, KEYPOINTS, PREPARED, TRAIN_PACK
 from s2hand.pipeline.params import Params, load_params
@@ -107,26 +107,18 @@ def make_sample(record: Record, found: KeypointArrays, row: int | None, size: in
     image = read_image(record.path)
     height, width = image.shape[:2]
     box = cameras.square_box(width, height) if row is None else Box(*map(float, found.boxes[row]))
-    crop = cameras.crop_image(image, box, size)
-    K = cameras.crop_intrinsics(record.intrinsics(width, height), box, size)
-    keypoints = np.full((JOINT_COUNT, 3), (np.nan, np.nan, 0), np.float32)
-    if row is not None:
-        keypoints[:, :2] = cameras.to_crop(found.keypoints[row, :, :2], box, size)
-        keypoints[:, 2] = found.keypoints[row, :, 2]
-    mirrored = (record.hand if row is None else found.hands[row]) == "left"
-    if mirrored:
-        crop = cameras.mirror_image(crop)
-        K = cameras.mirror_intrinsics(K, size)
-        keypoints[:, :2] = cameras.mirror_points_px(keypoints[:, :2], size)
+    hand: Hand = record.hand if row is None else "left" if found.hands[row] == "left" else "right"
+    keypoints = None if row is None else found.keypoints[row]
+    crop = cut_hand(image, record.intrinsics(width, height).K, box, hand, size, keypoints)
     joints, vertices = (
-        _truth(points, mirrored) if with_truth else None for points in (record.joints_cam, record.vertices_cam)
+        _truth(points, crop.mirrored) if with_truth else None for points in (record.joints_cam, record.vertices_cam)
     )
     return Sample(
         name=sample_name(record.image, 0 if row is None else int(found.hand_index[row])),
-        image=crop,
-        K=K,
-        keypoints=keypoints,
-        mirrored=mirrored,
+        image=crop.image,
+        K=crop.K,
+        keypoints=crop.keypoints,
+        mirrored=crop.mirrored,
         box=box,
         joints_cam=joints,
         vertices_cam=vertices,

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from s2hand.datasets.cameras import intrinsics_from_fov
 from s2hand.datasets.files import DataError
@@ -37,8 +38,9 @@ def test_every_image_is_on_one_side(root: Path) -> None:
         assert record.hand == "left"
         assert record.path == root / record.image
         assert record.K is None
-        assert record.K_source == "assumed field of view of 70 degrees"
-        np.testing.assert_array_equal(record.intrinsics(30, 40), intrinsics_from_fov(30, 40, 70))
+        camera = record.intrinsics(30, 40)
+        assert camera.source == "assumed field of view of 70 degrees"
+        np.testing.assert_array_equal(camera.K, intrinsics_from_fov(30, 40, 70))
 
 
 def test_the_split_follows_from_the_names() -> None:
@@ -150,3 +152,16 @@ def test_wrong_arguments(root: Path, wrong: dict[str, object]) -> None:
     (name,) = wrong
     with pytest.raises(ValueError, match=f"{name}: expected"):
         Folder(root, **wrong)  # type: ignore[arg-type]
+
+
+def test_the_focal_length_in_a_photograph(root: Path) -> None:
+    exif = Image.Exif()
+    exif.get_ifd(0x8769)[0xA405] = 35  # millimetres, on film
+    Image.new("RGB", (400, 300)).save(root / "a.jpg", exif=exif)
+    cameras = {record.image: record.intrinsics(400, 300) for split in SPLITS for record in Folder(root).records(split)}
+    focal = 500 * 35 / np.hypot(36, 24)
+    np.testing.assert_allclose(cameras["a.jpg"].K, [[focal, 0, 200], [0, focal, 150], [0, 0, 1]])
+    assert cameras["a.jpg"].source == "Exif focal length on 35 mm film"
+    assert cameras["d.webp"].source == "assumed field of view of 50 degrees"
+    believed_none = Folder(root, exif=False).records("training")
+    assert {record.intrinsics(400, 300).source for record in believed_none} == {"assumed field of view of 50 degrees"}

@@ -29,8 +29,8 @@ def test_records_check_themselves(field: str, value: object) -> None:
 
 def test_intrinsics_are_those_known_else_from_the_field_of_view() -> None:
     K = np.array([[100.0, 0, 5], [0, 100, 6], [0, 0, 1]])
-    np.testing.assert_array_equal(record(K=K, fov_degrees=30).intrinsics(10, 12), K)
-    np.testing.assert_array_equal(record(fov_degrees=30).intrinsics(10, 12), intrinsics_from_fov(10, 12, 30))
+    np.testing.assert_array_equal(record(K=K, fov_degrees=30).intrinsics(10, 12).K, K)
+    np.testing.assert_array_equal(record(fov_degrees=30).intrinsics(10, 12).K, intrinsics_from_fov(10, 12, 30))
     with pytest.raises(ValueError, match="neither K nor a field of view"):
         record().intrinsics(10, 12)
 
