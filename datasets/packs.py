@@ -12,6 +12,7 @@ Each row is a square crop in which the hand is a right one (a left hand's crop w
 | `boxes` | float32 [N, 4] | x, y, w, h of the crop in the image, before mirroring |
 | `joints_cam` | float32 [N, 21, 3] | the truth, metres, mirrored as the crop is; only where it is known |
 | `vertices_cam` | float32 [N, 778, 3] | likewise |
+| `wrist_cam` | float32 [N, 3] | likewise, where a data set says no more than that |
 
 The file's attributes say where it comes from: `format`, `created_by`, `sources` (JSON: name to digest) and
 `parameters` (JSON). The same samples give the same bytes.
@@ -40,7 +41,7 @@ FORMAT = 1
 _STRING = h5py.string_dtype("utf-8")
 _BATCH = 64  # rows that are held in memory while writing
 _SMALL = ("K", "keypoints", "mirrored", "boxes")  # 305 bytes per row: kept in memory while the pack is open
-_TRUTH = ("joints_cam", "vertices_cam")
+_TRUTH = ("joints_cam", "vertices_cam", "wrist_cam")
 
 
 def _layout(size: int) -> dict[str, tuple[Any, tuple[int, ...], int]]:
@@ -54,6 +55,7 @@ def _layout(size: int) -> dict[str, tuple[Any, tuple[int, ...], int]]:
         "boxes": (np.dtype(np.float32), (4,), 1024),
         "joints_cam": (np.dtype(np.float32), (21, 3), 64),
         "vertices_cam": (np.dtype(np.float32), (778, 3), 1),
+        "wrist_cam": (np.dtype(np.float32), (3,), 1024),
     }
 
 
@@ -69,6 +71,7 @@ class Sample:
     box: Box
     joints_cam: NDArray[np.floating[Any]] | None = None  # [21, 3]
     vertices_cam: NDArray[np.floating[Any]] | None = None  # [778, 3]
+    wrist_cam: NDArray[np.floating[Any]] | None = None  # [3]
 
     def __post_init__(self) -> None:
         side = self.image.shape[0]
@@ -76,7 +79,7 @@ class Sample:
             self._refuse("image", "uint8 [S, S, 3]", f"{self.image.dtype} {self.image.shape}")
         if self.keypoints.dtype != np.float32:
             self._refuse("keypoints", "float32", str(self.keypoints.dtype))
-        shapes = {"K": (3, 3), "keypoints": (21, 3), "joints_cam": (21, 3), "vertices_cam": (778, 3)}
+        shapes = {"K": (3, 3), "keypoints": (21, 3), "joints_cam": (21, 3), "vertices_cam": (778, 3), "wrist_cam": (3,)}
         for field, shape in shapes.items():
             value = getattr(self, field)
             if value is not None and value.shape != shape:
@@ -101,6 +104,7 @@ class Sample:
             "boxes": self.box.as_array(),
             "joints_cam": self.joints_cam,
             "vertices_cam": self.vertices_cam,
+            "wrist_cam": self.wrist_cam,
         }
         return {column: value for column, value in row.items() if value is not None}
 
@@ -177,6 +181,7 @@ class Rows:
     boxes: NDArray[np.float32]  # [B, 4]
     joints_cam: NDArray[np.float32] | None  # [B, 21, 3]
     vertices_cam: NDArray[np.float32] | None  # [B, 778, 3]
+    wrist_cam: NDArray[np.float32] | None = None  # [B, 3]
 
 
 class Pack:
@@ -192,7 +197,7 @@ class Pack:
         with _open(self.path) as file:
             _check(file, self.path)
             self._length, self.size = file["images"].shape[:2]
-            self.has_joints, self.has_vertices = (column in file for column in _TRUTH)
+            self.has_joints, self.has_vertices, _ = (column in file for column in _TRUTH)
             self.created_by = str(file.attrs["created_by"])
             self.sources: dict[str, str] = json.loads(file.attrs["sources"])
             self.parameters: dict[str, Any] = json.loads(file.attrs["parameters"])
@@ -234,6 +239,7 @@ class Pack:
             images=self._images(file["images"], chosen),
             joints_cam=_truth(file, "joints_cam", chosen),
             vertices_cam=_truth(file, "vertices_cam", chosen),
+            wrist_cam=_truth(file, "wrist_cam", chosen),
             **small,
         )
 

@@ -27,7 +27,7 @@ from s2hand.datasets.plain_arrays import (
     select_elements,
 )
 
-__all__ = ["HAND_MODEL_CLASSES", "BrokenPickleError", "Standin", "UnsafePickleError", "safe_load"]
+__all__ = ["HAND_MODEL_CLASSES", "NUMPY_CLASSES", "BrokenPickleError", "Standin", "UnsafePickleError", "safe_load"]
 
 MAX_DEPTH = 32
 
@@ -171,20 +171,26 @@ def _both(modules: Iterable[str], name: str, standin: type[Standin]) -> dict[tup
 
 
 _MULTIARRAY = ("numpy.core.multiarray", "numpy._core.multiarray")
-HAND_MODEL_CLASSES: Allowed = {
+NUMPY_CLASSES: Allowed = {
     ("numpy", "ndarray"): Ndarray,
     ("numpy", "dtype"): Dtype,
     ("_codecs", "encode"): Encoded,
     **_both(_MULTIARRAY, "_reconstruct", Array),
     **_both(_MULTIARRAY, "scalar", Scalar),
     **_both(("numpy.core.numeric", "numpy._core.numeric"), "_frombuffer", ArrayFromBuffer),
-    **_both(("__builtin__", "builtins"), "set", Set),
     **_both(("__builtin__", "builtins"), "bytes", Encoded),
+}
+"""What a pickle of NumPy arrays and numbers may name."""
+
+HAND_MODEL_CLASSES: Allowed = {
+    **NUMPY_CLASSES,
+    **_both(("__builtin__", "builtins"), "set", Set),
     **_both(("scipy.sparse.csc", "scipy.sparse._csc"), "csc_matrix", SparseColumns),
     **_both(("scipy.sparse.csr", "scipy.sparse._csr"), "csr_matrix", SparseRows),
     ("chumpy.ch", "Ch"): ChumpyConstant,
     ("chumpy.reordering", "Select"): ChumpySelect,
 }
+"""What the licensed hand model may name besides."""
 
 
 def safe_load(source: Path | bytes, allowed: Allowed = HAND_MODEL_CLASSES) -> Any:

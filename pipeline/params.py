@@ -19,15 +19,24 @@ class ParamsError(ValueError):
     """A parameter that is unknown, missing or of the wrong type; the message names its path."""
 
 
+class FreiHandSettings(Settings):
+    """What of FreiHAND is read."""
+
+    versions: list[Literal["gs", "hom", "sample", "auto"]] | None = None
+    """Of the training images: with which background; by default all that are there."""
+
+
 class FolderSettings(Settings):
-    """How a folder of anybody's photographs is read (`data.source: folder`)."""
+    """How a folder of anybody's photographs is read."""
 
     hand: Literal["right", "left"] = "right"
     """Which hand the photographs show; left ones are mirrored on the way in."""
     intrinsics: str | None = None
-    """A JSON file inside the folder with K of each image (or one K for all); none: the field of view is assumed."""
+    """A JSON file inside the folder with K of each image, or one K for all."""
+    exif: bool = True
+    """Without that file: believe the focal length that a photograph's own file gives."""
     field_of_view_degrees: float = Field(default=50.0, gt=1.0, lt=170.0)
-    """Assumed field of view along the longer side of an image without known intrinsics."""
+    """Where that says nothing either: the assumed field of view along the longer side of an image."""
     held_back: float = Field(default=0.1, gt=0.0, lt=1.0)
     """The share of the images that is kept out of training, for evaluation."""
 
@@ -35,11 +44,13 @@ class FolderSettings(Settings):
 class DataParams(Settings):
     """Where the images come from."""
 
-    source: Literal["synthetic", "freihand", "folder"]
+    source: Literal["auto", "synthetic", "freihand", "ho3d", "folder"] = "auto"
+    """How `input` is read; `auto`: told from what lies there."""
     input: str
-    """What the data is made from, watched by DVC: the folder of photographs, the root of FreiHAND, or, for synthetic
-    photographs, the file of the hand that they show."""
+    """What the data is made from, watched by DVC: the folder of photographs, the root of FreiHAND or HO-3D, or, for
+    synthetic photographs, the file of the hand that they show."""
     synthetic: SyntheticSettings = SyntheticSettings()
+    freihand: FreiHandSettings = FreiHandSettings()
     folder: FolderSettings = FolderSettings()
 
 
@@ -48,6 +59,11 @@ class PackParams(Settings):
 
     image_size: int = Field(ge=32, le=1024)
     """Pixels of a side of the square crop that the network sees."""
+    crop: Literal["square", "keypoints"] = "square"
+    """Around what: the square that the detector looked at, or the hand: the box that the data set gives for an
+    evaluation image, else the trusted detections."""
+    crop_scale: float = Field(default=1.0, ge=0.5, le=5.0)
+    """The crop's side over the longer side of what it is cut around."""
     min_confidence: float = Field(default=0.0, ge=0.0, le=1.0)
     """Training hands whose mean confidence is lower are left out; evaluation leaves out nothing."""
 

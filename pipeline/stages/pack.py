@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from s2hand.datasets import cameras
 from s2hand.datasets.cameras import Box
+from s2hand.datasets.crop_boxes import around_keypoints, widened_square
 from s2hand.datasets.files import DataError, sha256_file, source_digest
 from s2hand.datasets.hand_crops import cut_hand
 from s2hand.datasets.images import read_image
@@ -18,7 +19,7 @@ from s2hand.datasets.packs import Pack, Sample, write_pack
 from s2hand.datasets.records import SPLITS, Hand, Record, Split
 from s2hand.detect.console import Report, show_progress
 from s2hand.pipeline.layout import EVAL_PACK, KEYPOINTS, PREPARED, TRAIN_PACK
-from s2hand.pipeline.params import Params, load_params
+from s2hand.pipeline.params import PackParams, Params, load_params
 from s2hand.pipeline.sources import INDEX, open_source
 
 PATHS: dict[Split, Path] = {"training": TRAIN_PACK, "evaluation": EVAL_PACK}
@@ -76,13 +77,13 @@ def _samples(records: Sequence[Record], shards: Path, split: Split, params: Para
         if record.image in unreadable:
             continue
         rows: Sequence[int | None] = rows_of.get(record.image, [None])
-        if record.joints_cam is not None:  # a truth is of one hand
+        if record.joints_cam is not None or record.wrist_cam is not None:  # a truth is of one hand
             rows = rows[:1]
         for row in rows:
             confidence = 0.0 if row is None else float(found.keypoints[row, :, 2].mean())
             if not training or (confidence > 0 and confidence >= params.pack.min_confidence):
                 kept += 1
-                yield make_sample(record, found, row, params.pack.image_size, with_truth=not training)
+                yield make_sample(record, found, row, params.pack, with_truth=not training)
     if training and not kept:
         raise DataError(
             f"{shards}: expected hands with a mean confidence of at least "
@@ -102,17 +103,19 @@ def photograph(sample: str) -> str:
     return image if index.isdecimal() and image else sample
 
 
-def make_sample(record: Record, found: KeypointArrays, row: int | None, size: int, with_truth: bool) -> Sample:
-    """Cut the hand's square out of its photograph, mirrored if it is a left hand; K, keypoints and truth follow."""
+def make_sample(record: Record, found: KeypointArrays, row: int | None, pack: PackParams, with_truth: bool) -> Sample:
+    """Cut a hand out of its photograph, mirrored if it is a left one; K, keypoints and truth follow."""
     image = read_image(record.path)
     height, width = image.shape[:2]
-    box = cameras.square_box(width, height) if row is None else Box(*map(float, found.boxes[row]))
-    hand: Hand = record.hand if row is None else "left" if found.hands[row] == "left" else "right"
     keypoints = None if row is None else found.keypoints[row]
-    crop = cut_hand(image, record.intrinsics(width, height).K, box, hand, size, keypoints)
-    joints, vertices = (
-        _truth(points, crop.mirrored) if with_truth else None for points in (record.joints_cam, record.vertices_cam)
-    )
+    looked_at = cameras.square_box(width, height) if row is None else Box(*map(float, found.boxes[row]))
+    around = (record.box or around_keypoints(keypoints) or looked_at) if pack.crop == "keypoints" else looked_at
+    box = widened_square(around, pack.crop_scale)
+    hand: Hand = record.hand if row is None else "left" if found.hands[row] == "left" else "right"
+    K = record.intrinsics(width, height).K
+    crop = cut_hand(image, K, box, hand, pack.image_size, keypoints)
+    truth = (record.joints_cam, record.vertices_cam, record.wrist_cam)
+    joints, vertices, wrist = (_truth(points, crop.mirrored) if with_truth else None for points in truth)
     return Sample(
         name=sample_name(record.image, 0 if row is None else int(found.hand_index[row])),
         image=crop.image,
@@ -122,6 +125,7 @@ def make_sample(record: Record, found: KeypointArrays, row: int | None, size: in
         box=box,
         joints_cam=joints,
         vertices_cam=vertices,
+        wrist_cam=wrist,
     )
 
 

@@ -2,11 +2,14 @@
 
 from pathlib import Path
 
+import typer
+
 from s2hand.datasets.files import sha256_file
+from s2hand.datasets.records import SPLITS
 from s2hand.detect.console import show_progress
 from s2hand.pipeline.layout import PREPARED
 from s2hand.pipeline.params import Params, load_params
-from s2hand.pipeline.sources import INDEX, TREE, open_source, write_index
+from s2hand.pipeline.sources import INDEX, SYNTHETIC, TREE, open_source, source_name, write_index
 from s2hand.pipeline.synthetic import make_dataset
 from s2hand.train.mano import OPEN_HAND
 
@@ -19,13 +22,16 @@ def run() -> None:
 def prepare(params: Params, prepared: Path) -> None:
     """Fill the folder `prepared`; its index is written last."""
     prepared.mkdir(parents=True, exist_ok=True)
-    if params.data.source == "synthetic":
+    if source_name(params.data) == SYNTHETIC:
         _check_hand(Path(params.data.input))
         settings = params.data.synthetic.model_copy(update={"seed": params.seed})
         with show_progress("photographs") as report:
             make_dataset(settings, prepared / TREE, report)
     with show_progress("list images") as report:
-        write_index(open_source(params.data, prepared), prepared / INDEX, report)
+        index = write_index(open_source(params.data, prepared), prepared / INDEX, report)
+    for split in SPLITS:
+        cameras = ", ".join(f"{count} by {source}" for source, count in index[split]["cameras"].items()) or "none"
+        typer.echo(f"{index['dataset']}, {split}: {index[split]['images']} images; cameras: {cameras}", err=True)
 
 
 def _check_hand(path: Path) -> None:

@@ -7,6 +7,7 @@ import pytest
 import yaml
 
 from s2hand.pipeline.params import Params, ParamsError, load_params
+from s2hand.pipeline.sources import source_name
 
 SHIPPED = Path(__file__).parents[2] / "params.yaml"
 
@@ -25,7 +26,7 @@ def load(values: Any, folder: Path) -> Params:
 
 def test_the_shipped_parameters_are_valid() -> None:
     params = load_params(SHIPPED)
-    assert params.data.source == "synthetic"
+    assert source_name(params.data) == "synthetic"
     assert (SHIPPED.parent / params.hand_model).is_file()
     assert (SHIPPED.parent / params.detect.weights).is_file()
 
@@ -39,8 +40,11 @@ def test_every_preset_can_take_the_place_of_params_yaml(path: Path) -> None:
     assert (SHIPPED.parent / params.hand_model).is_file()
 
 
-def test_the_papers_preset_is_the_papers_schedule() -> None:
-    stages = load_params(SHIPPED.parent / "presets/paper.yaml").train.stages
+@pytest.mark.parametrize("name", ["freihand", "ho3d"])
+def test_the_presets_of_the_papers_data_sets_have_its_schedule(name: str) -> None:
+    params = load_params(SHIPPED.parent / f"presets/{name}.yaml")
+    stages = params.train.stages
+    assert (params.data.source, params.train.batch_size, params.pack.image_size) == (name, 64, 224)
     for plan, (epochs, rate, every, factor) in (
         (stages.shape, (90, 1e-3, 30, 1 / 2)),
         (stages.keypoints, (90, 1e-3, 30, 1 / 2)),
@@ -57,7 +61,7 @@ def test_the_papers_preset_is_the_papers_schedule() -> None:
         ("train", "batch_size", "3", "train.batch_size: Input should be a valid integer, found '3'"),
         ("train", "batch_size", True, "train.batch_size: Input should be a valid integer, found True"),
         ("pack", "image_size", 0, "pack.image_size: Input should be greater than or equal to 32, found 0"),
-        ("data", "source", "frei", "data.source: Input should be 'synthetic', 'freihand' or 'folder', found 'frei'"),
+        ("data", "source", "frei", "data.source: Input should be 'auto', 'synthetic',"),
         ("detect", "hand", "left", "detect.hand: set data.folder.hand instead"),
         ("train", "seed", 4, "train.seed: set seed instead"),
         ("detect", "weights", "slim", "detect.weights: expected the path of a file"),
