@@ -12,6 +12,8 @@ RESULTS = Path("results")
 HISTORY = RESULTS / "history.csv"
 METRICS = RESULTS / "metrics.json"
 PCK = RESULTS / "pck.csv"
+PER_JOINT = RESULTS / "per_joint.csv"
+CONFIDENCE = RESULTS / "confidence.csv"
 
 TRAIN_PACK = PACKS / "train.h5"
 EVAL_PACK = PACKS / "eval.h5"

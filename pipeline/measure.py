@@ -9,22 +9,44 @@ from numpy.typing import NDArray
 
 from s2hand.datasets.cameras import project
 from s2hand.datasets.packs import Rows
-from s2hand.pipeline.agreement import WITHIN_GRID, agreement, relative_distances
+from s2hand.pipeline.agreement import WITHIN_GRID, agreement, pixel_distances, relative_distances
 from s2hand.pipeline.baseline import constant_hand
-from s2hand.train.metrics import THRESHOLDS, evaluate_pixels, pck_curve, score_hands, summarize
+from s2hand.pipeline.curves import Columns, error_by_confidence, error_per_joint
+from s2hand.train.metrics import (
+    THRESHOLDS,
+    evaluate_pixels,
+    pck_curve,
+    pixel_errors,
+    score_hands,
+    summarize,
+)
 
 Floats = NDArray[np.floating[Any]]
 
 
 @dataclass(frozen=True)
 class Measured:
-    """Metrics by who is measured (`network`, `constant`, `detector`), and the curves' columns by name.
+    """Metrics by who is measured (`network`, `constant`, `detector`), and tables of curves, a column for each.
 
-    Curves are shares of joints within a `distance`: millimetres, or hand sizes where no truth is known.
+    `curves` are shares of joints within a `distance`: millimetres, or hand sizes where no truth is known. `per_joint`
+    are mean errors by joint: cm, or hand sizes (`_px`: pixels). `confidence` are mean errors in pixels of the crop by
+    the detection's confidence: distances to the true joints, or to the detections.
     """
 
     metrics: Mapping[str, Mapping[str, float]]
-    curves: Mapping[str, NDArray[np.float64]]
+    curves: Columns
+    per_joint: Columns
+    confidence: Columns
+
+
+@dataclass(frozen=True)
+class _Scored:
+    """The metrics of N hands, and the errors of their joints behind them."""
+
+    metrics: Mapping[str, float]
+    root: NDArray[np.float64]  # [N, 21] metres, relative to the wrist
+    aligned: NDArray[np.float64]  # [N, 21] metres, after Procrustes alignment
+    pixels: NDArray[np.float64]  # [N, 21]
 
 
 def measure_truth(
@@ -36,22 +58,25 @@ def measure_truth(
     """Compare the network, the constant hand and the detector with the true hands of the pack's rows."""
     if rows.joints_cam is None:
         raise ValueError("rows.joints_cam: expected the true joints, found none; use measure_agreement")
-    true_joints, true_vertices = rows.joints_cam, rows.vertices_cam
-    true_px = project(true_joints, rows.K)
-    scores = score_hands(true_joints=true_joints, pred_joints=joints_cam, **_vertices(vertices_cam, true_vertices))
-    constant, constant_curves = _constant(rows, true_px)
+    true_px = project(rows.joints_cam, rows.K)
+    scored = {
+        "network": _network(rows, joints_cam, vertices_cam, joints_px, true_px),
+        "constant": _constant(rows, true_px),
+    }
+    metrics = {name: who.metrics for name, who in scored.items()}
+    errors: dict[str, NDArray[np.float64]] = {}
+    for name, who in scored.items():
+        errors |= {name: who.root, f"{name}_aligned": who.aligned}
+    pixels = {name: who.pixels for name, who in scored.items()}
+    pixels["detector"] = np.linalg.norm(rows.keypoints[..., :2] - true_px, axis=2)
     return Measured(
-        {
-            "network": {**summarize(scores), **evaluate_pixels(joints_px, true_px)},
-            "constant": constant,
-            "detector": _detector(rows.keypoints, true_px),
-        },
-        {
+        metrics={**metrics, "detector": _detector(rows.keypoints, pixels["detector"])},
+        curves={
             "distance": 1000.0 * THRESHOLDS,
-            "network": pck_curve(scores.root.joints, THRESHOLDS),
-            "network_aligned": pck_curve(scores.aligned.joints, THRESHOLDS),
-            **constant_curves,
+            **{name: pck_curve(values, THRESHOLDS) for name, values in errors.items()},
         },
+        per_joint=error_per_joint({name: 100.0 * values for name, values in errors.items()}),
+        confidence=error_by_confidence(rows.keypoints[..., 2], pixels),
     )
 
 
@@ -70,16 +95,28 @@ def measure_agreement(
     mean = weighted.sum(axis=0) / np.maximum(confidence.sum(axis=0), 1e-6)
     who = {"network": joints_px, "constant": np.broadcast_to(mean, joints_px.shape)}
     relative = {name: relative_distances(points, rows.keypoints) for name, points in who.items()}
+    trusted_px = {f"{name}_px": pixel_distances(points, rows.keypoints) for name, points in who.items()}
+    pixels = {name: pixel_errors(points, rows.keypoints[..., :2]) for name, points in who.items()}
+    pixels["detector"] = np.full_like(pixels["network"], np.nan)  # without truth nobody knows
     return Measured(
-        {name: agreement(points, rows.keypoints) for name, points in who.items()},
-        {
+        metrics={name: agreement(points, rows.keypoints) for name, points in who.items()},
+        curves={
             "distance": WITHIN_GRID,
             **{name: pck_curve(distances, WITHIN_GRID) for name, distances in relative.items()},
         },
+        per_joint=error_per_joint({**relative, **trusted_px}),
+        confidence=error_by_confidence(rows.keypoints[..., 2], pixels),
     )
 
 
-def _constant(rows: Rows, true_px: Floats) -> tuple[dict[str, float], dict[str, NDArray[np.float64]]]:
+def _network(rows: Rows, joints_cam: Floats, vertices_cam: Floats, joints_px: Floats, true_px: Floats) -> _Scored:
+    assert rows.joints_cam is not None
+    scores = score_hands(joints_cam, rows.joints_cam, **_vertices(vertices_cam, rows.vertices_cam))
+    metrics = {**summarize(scores), **evaluate_pixels(joints_px, true_px)}
+    return _Scored(metrics, scores.root.joints, scores.aligned.joints, pixel_errors(joints_px, true_px))
+
+
+def _constant(rows: Rows, true_px: Floats) -> _Scored:
     """Measure the best constant hand: the plain mean where nothing is aligned, the Procrustes mean where it is."""
     assert rows.joints_cam is not None
     hand, count = constant_hand(rows.joints_cam, rows.vertices_cam), len(true_px)
@@ -88,12 +125,9 @@ def _constant(rows: Rows, true_px: Floats) -> tuple[dict[str, float], dict[str, 
     shape_joints = _repeat(hand.joints_shape, count)
     shape = score_hands(shape_joints, rows.joints_cam, **_vertices(hand.vertices_shape, rows.vertices_cam))
     aligned = {name: value for name, value in summarize(shape).items() if name.startswith("pa_")}
-    pixels = evaluate_pixels(project(plain_joints, rows.K), true_px)
-    curves = {
-        "constant": pck_curve(plain.root.joints, THRESHOLDS),
-        "constant_aligned": pck_curve(shape.aligned.joints, THRESHOLDS),
-    }
-    return {**summarize(plain), **aligned, **pixels}, curves
+    joints_px = project(plain_joints, rows.K)
+    metrics = {**summarize(plain), **aligned, **evaluate_pixels(joints_px, true_px)}
+    return _Scored(metrics, plain.root.joints, shape.aligned.joints, pixel_errors(joints_px, true_px))
 
 
 def _repeat(points: Floats, count: int) -> Floats:
@@ -107,10 +141,9 @@ def _vertices(predicted: Floats | None, true: Floats | None) -> dict[str, Floats
     return {"pred_vertices": _repeat(predicted, len(true)), "true_vertices": true}
 
 
-def _detector(keypoints: Floats, true_px: Floats) -> dict[str, float]:
+def _detector(keypoints: Floats, errors_px: Floats) -> dict[str, float]:
     """Return the detector's mean 2D error over the joints that it found, and the share of joints that it found."""
     found = keypoints[..., 2] > 0
     if not found.any():
         return {"found": 0.0}
-    distance = np.linalg.norm(keypoints[..., :2] - true_px, axis=2)
-    return {"mpjpe_px": float(distance[found].mean()), "found": float(found.mean())}
+    return {"mpjpe_px": float(errors_px[found].mean()), "found": float(found.mean())}

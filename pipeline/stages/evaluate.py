@@ -1,6 +1,7 @@
 """Stage `evaluate`: the network's numbers on held-back photographs, beside those of the constant hand."""
 
 import csv
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -8,8 +9,9 @@ import numpy as np
 from s2hand.datasets.files import read_json, replacing, write_json
 from s2hand.datasets.packs import Pack
 from s2hand.detect.console import show_progress
-from s2hand.pipeline.layout import EVAL_PACK, METRICS, MODEL, PCK, PREDICTIONS, PREPARED
-from s2hand.pipeline.measure import Measured, measure_agreement, measure_truth
+from s2hand.pipeline.curves import Columns
+from s2hand.pipeline.layout import CONFIDENCE, EVAL_PACK, METRICS, MODEL, PCK, PER_JOINT, PREDICTIONS, PREPARED
+from s2hand.pipeline.measure import measure_agreement, measure_truth
 from s2hand.pipeline.params import load_params
 from s2hand.pipeline.predictions import write_predictions
 from s2hand.pipeline.sources import INDEX
@@ -18,7 +20,7 @@ from s2hand.train.predict import predict
 
 
 def run() -> None:
-    """Write `results/metrics.json`, `results/pck.csv` and `outputs/predictions`."""
+    """Write `results/metrics.json`, the curves beside it, and `outputs/predictions`."""
     params = load_params()
     with Pack(EVAL_PACK) as pack:
         with show_progress("reconstruct") as report:
@@ -29,14 +31,16 @@ def run() -> None:
     measured = measure(rows, predicted.joints_cam, predicted.vertices_cam, predicted.joints_px)
     write_predictions(PREDICTIONS, names, rows, predicted)
     METRICS.parent.mkdir(parents=True, exist_ok=True)
-    _write_curves(measured)
+    for path, columns in ((PCK, measured.curves), (PER_JOINT, measured.per_joint), (CONFIDENCE, measured.confidence)):
+        _write_columns(path, columns)
     index: dict[str, Any] = read_json(PREPARED / INDEX)
     write_json(METRICS, {"dataset": index["dataset"], "hands": len(names), **measured.metrics})
 
 
-def _write_curves(measured: Measured) -> None:
-    """Write the curves as columns of a table that `dvc plots` draws."""
-    with replacing(PCK) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
+def _write_columns(path: Path, columns: Columns) -> None:
+    """Write a table that `dvc plots` draws; what is unknown becomes `nan`, which leaves a gap."""
+    rounded = [np.round(values, 6) if values.dtype.kind == "f" else values for values in columns.values()]
+    with replacing(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
-        writer.writerow(measured.curves)
-        writer.writerows(np.round(np.stack(list(measured.curves.values()), axis=1), 6).tolist())
+        writer.writerow(columns)
+        writer.writerows(zip(*(values.tolist() for values in rounded), strict=True))

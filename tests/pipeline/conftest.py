@@ -86,6 +86,7 @@ def project(tmp_path: Path) -> Project:
     made.run("git", "init", "-q", "-b", "main")
     made.run("dvc", "init", "-q")
     shutil.copy(ROOT / ".dvc" / "config", folder / ".dvc" / "config")
+    shutil.copytree(ROOT / ".dvc" / "plots", folder / ".dvc" / "plots")
     made.set(**TINY)
     made.commit("start")
     return made
