@@ -23,6 +23,12 @@ ROWS = (
     ("agreement_of_box", "2D distance to the detections / hand size"),
     ("within_0.1", "joints within 0.1 hand sizes of the detections"),
     ("within_0.2", "joints within 0.2 hand sizes of the detections"),
+    ("silhouette_iou", "overlap of silhouettes with outlines in the pixels"),
+    ("wrist_cm", "wrist error (cm)"),
+    ("within_limits", "joint angles that a hand can take"),
+    ("beyond_limits_deg", "largest excess of a hand's angles (degrees)"),
+    ("bone_deviation", "bones' difference from an average hand's"),
+    ("bone_spread", "bones' difference between the hands"),
 )
 COLUMNS = (("network", "network"), ("constant", "constant hand"), ("detector", "detector"))
 

@@ -15,6 +15,8 @@ from s2hand.pipeline.measure import measure_agreement, measure_truth
 from s2hand.pipeline.params import load_params
 from s2hand.pipeline.predictions import write_predictions
 from s2hand.pipeline.sources import INDEX
+from s2hand.pipeline.unlabelled import measure_unlabelled
+from s2hand.train import load_hand_model
 from s2hand.train.checkpoint import BEST, WEIGHTS
 from s2hand.train.predict import predict
 
@@ -29,12 +31,17 @@ def run() -> None:
         rows, names = pack.rows(range(len(pack))), pack.names()
     measure = measure_agreement if rows.joints_cam is None else measure_truth
     measured = measure(rows, predicted.joints_cam, predicted.vertices_cam, predicted.joints_px)
+    metrics = {who: dict(values) for who, values in measured.metrics.items()}
+    if rows.joints_cam is None:
+        for who, values in measure_unlabelled(rows, predicted, load_hand_model(params.hand_model)).items():
+            metrics[who] |= values
     write_predictions(PREDICTIONS, names, rows, predicted)
     METRICS.parent.mkdir(parents=True, exist_ok=True)
     for path, columns in ((PCK, measured.curves), (PER_JOINT, measured.per_joint), (CONFIDENCE, measured.confidence)):
         _write_columns(path, columns)
     index: dict[str, Any] = read_json(PREPARED / INDEX)
-    write_json(METRICS, {"dataset": index["dataset"], "hands": len(names), **measured.metrics})
+    about = {"dataset": index["dataset"], "hands": len(names), "cameras": index["evaluation"]["cameras"]}
+    write_json(METRICS, {**about, **metrics})
 
 
 def _write_columns(path: Path, columns: Columns) -> None:

@@ -1,0 +1,73 @@
+"""What can be said of reconstructed hands without the truth, besides their agreement with the detections in 2D."""
+
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from s2hand.datasets.packs import Rows
+from s2hand.datasets.skeleton import WRIST
+from s2hand.pipeline.plausibility import plausibility
+from s2hand.pipeline.silhouettes import Mask, before_wrist, hand_region, overlap
+from s2hand.train.encoder import POSE
+from s2hand.train.mano import HandModel
+from s2hand.train.predict import Predictions
+from s2hand.train.render import render
+from s2hand.train.texture import FIRST_LIGHT
+
+_BATCH = 64  # hands rendered at a time
+
+
+def measure_unlabelled(rows: Rows, predicted: Predictions, hand: HandModel) -> dict[str, dict[str, float]]:
+    """Measure the hands of a pack's rows: metrics by who is measured.
+
+    For the network: `plausibility`'s; `silhouette_iou`, the mean overlap of its silhouettes with the hands' outlines
+    in the pixels; `silhouettes`, of how many hands that could be told; and, where the data set gives the wrist,
+    `wrist_cm`, its mean error. For the constant hand: `silhouette_iou` of one silhouette for all, the pixels that the
+    network covers in at least half of them.
+    """
+    network = plausibility(hand, predicted.codes[:, :POSE], predicted.joints_cam)
+    if rows.wrist_cam is not None:
+        distances = np.linalg.norm(predicted.joints_cam[:, WRIST] - rows.wrist_cam, axis=1)
+        network["wrist_cm"] = 100.0 * float(distances.mean())
+    silhouettes = draw_silhouettes(hand, predicted.vertices_cam, rows.K, rows.images.shape[1])
+    constant = silhouettes.mean(axis=0) >= 0.5
+    overlaps = np.array([_overlaps(rows, index, mask, constant) for index, mask in enumerate(silhouettes)])
+    told = np.isfinite(overlaps).all(axis=1)
+    if not told.any():
+        return {"network": network}
+    ours, fixed = overlaps[told].mean(axis=0).tolist()
+    network |= {"silhouette_iou": ours, "silhouettes": float(told.sum())}
+    return {"network": network, "constant": {"silhouette_iou": fixed}}
+
+
+def draw_silhouettes(
+    hand: HandModel,
+    vertices_cam: NDArray[np.floating[Any]],  # [N, 778, 3]
+    K: NDArray[np.floating[Any]],  # [N, 3, 3]
+    size: int,
+) -> Mask:  # [N, size, size]
+    """Return the pixels that each hand covers by at least a half."""
+    device = hand.faces.device
+    masks = []
+    for start in range(0, len(K), _BATCH):
+        part = slice(start, start + _BATCH)
+        vertices = torch.as_tensor(vertices_cam[part], dtype=torch.float32, device=device)
+        cameras = torch.as_tensor(K[part], dtype=torch.float32, device=device)
+        lights = vertices.new_tensor(FIRST_LIGHT).expand(len(vertices), -1)
+        with torch.inference_mode():
+            colors = torch.ones_like(vertices)
+            picture = render(vertices, hand.faces, colors, cameras, lights, image_size=(size, size))
+        masks.append((picture.silhouette >= 0.5).cpu().numpy())
+    return np.concatenate(masks)
+
+
+def _overlaps(rows: Rows, index: int, *masks: Mask) -> tuple[float, ...]:
+    """Return how each mask overlaps the hand in the pixels of a row; NaN where that can't be told."""
+    image, keypoints = rows.images[index], rows.keypoints[index]
+    region = hand_region(image, keypoints)
+    if region is None:
+        return (float("nan"),) * len(masks)
+    where = before_wrist(keypoints, image.shape[0])
+    return tuple(overlap(mask, region, where) for mask in masks)
