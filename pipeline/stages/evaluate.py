@@ -40,8 +40,7 @@ def run() -> None:
     for path, columns in ((PCK, measured.curves), (PER_JOINT, measured.per_joint), (CONFIDENCE, measured.confidence)):
         _write_columns(path, columns)
     index: dict[str, Any] = read_json(PREPARED / INDEX)
-    about = {"dataset": index["dataset"], "hands": len(names), "cameras": index["evaluation"]["cameras"]}
-    write_json(METRICS, {**about, **metrics})
+    write_json(METRICS, {"dataset": index["dataset"], "hands": len(names), **metrics})
 
 
 def _write_columns(path: Path, columns: Columns) -> None:

@@ -1,5 +1,6 @@
 """Packing: every hand of a photograph is a sample of its own, each as a right hand."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -8,11 +9,13 @@ import pytest
 
 from s2hand.datasets.cameras import Box
 from s2hand.datasets.files import write_json
+from s2hand.datasets.keypoints import KeypointArrays
 from s2hand.datasets.packs import Pack
+from s2hand.datasets.records import Record
 from s2hand.datasets.rows import HandRow, Provenance
 from s2hand.datasets.shards import ShardStore, fingerprint
-from s2hand.pipeline.params import Params, load_params
-from s2hand.pipeline.stages.pack import make_pack, photograph, sample_name
+from s2hand.pipeline.params import PackParams, Params, load_params
+from s2hand.pipeline.stages.pack import make_pack, make_sample, photograph, sample_name
 
 ROOT = Path(__file__).parents[3]
 SIZE = 32
@@ -79,3 +82,25 @@ def test_every_hand_is_a_sample_and_left_ones_are_mirrored(params: Params, shard
 def test_a_sample_is_named_after_its_photograph(image: str) -> None:
     assert sample_name(image, 0) == image
     assert [photograph(sample_name(image, index)) for index in (0, 1, 12)] == [image] * 3
+
+
+def test_a_crop_around_the_hand_that_was_found(photographs: Path) -> None:
+    """What surrounds the detections becomes the crop, unless the data set gives a box; points follow."""
+    keypoints = np.full((21, 3), (np.nan, np.nan, 0), np.float32)
+    keypoints[0], keypoints[5] = (8.5, 6.5, 0.9), (18.5, 16.5, 0.8)
+    index, size, whole = np.zeros(1, np.int16), np.array([[48, 24]], np.int32), np.array([[0, 0, 48, 48]], np.float32)
+    found = KeypointArrays([NAMES[0]], [""], ["right"], index, size, whole, keypoints[None])
+    settings = PackParams(image_size=SIZE, crop="keypoints", crop_scale=2.2)
+    record = Record(image=NAMES[0], path=photographs / NAMES[0], hand="right", fov_degrees=50.0)
+    around = make_sample(record, found, 0, settings, with_truth=False)
+    assert around.box == Box(13.5 - 11, 11.5 - 11, 22, 22)
+    np.testing.assert_allclose(around.keypoints[0, :2], (6 * SIZE / 22, 6 * SIZE / 22), rtol=1e-5)
+
+    boxed = replace(record, box=Box(38, 10, 8, 10), wrist_cam=np.array([0.1, 0.0, 0.5]))
+    given = make_sample(boxed, found, 0, settings, with_truth=True)
+    assert given.box == Box(42 - 11, 15 - 11, 22, 22)
+    assert given.wrist_cam is not None
+    assert given.wrist_cam.tolist() == [0.1, 0.0, 0.5]
+    unseen = make_sample(boxed, found, None, settings, with_truth=False)
+    assert unseen.box == given.box
+    assert unseen.wrist_cam is None
