@@ -1,12 +1,30 @@
-"""Which square of a photograph becomes a crop: what the detector looked at, or what is around the hand that it found."""
+"""Which square of a photograph becomes a crop: what the detector looked at, or what is around the hand in it."""
+
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from s2hand.datasets.cameras import Box
 
+Around = Literal["square", "keypoints"]
+"""The square that the detector looked at, or the hand: a box that is known, else the trusted keypoints."""
+
 TRUSTED = 0.3
 """Keypoints of lower confidence don't say where the hand is, unless there are no others."""
+
+
+def crop_square(
+    looked_at: Box,
+    keypoints: NDArray[np.float32] | None,  # [21, 3] x, y, confidence
+    around: Around,
+    scale: float,
+    known: Box | None = None,
+) -> Box:
+    """Return the square to cut: `scale` times as wide as what it is cut around."""
+    if around == "keypoints":
+        looked_at = known or around_keypoints(keypoints) or looked_at
+    return widened_square(looked_at, scale)
 
 
 def widened_square(box: Box, scale: float) -> Box:

@@ -12,12 +12,11 @@ history.csv             a line per epoch: stage, learning rate, samples per seco
 import csv
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import torch
-from pydantic import ValidationError
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
@@ -50,6 +49,7 @@ class Identity:
     data: str  # digest of the training data
     image_size: int  # pixels of a side of the crops
     code: str  # digest of the code that trains
+    samples: Mapping[str, Any] = field(default_factory=dict)  # how the crops were cut: the parameters of the pack
 
     def digest(self) -> str:
         """The same for two runs that compute the same."""
@@ -80,6 +80,7 @@ def write_weights(path: Path, weights: Mapping[str, Tensor], identity: Identity)
         "data": identity.data,
         "image_size": str(identity.image_size),
         "code": identity.code,
+        "samples": json.dumps(dict(identity.samples)),
     }
     tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in weights.items()}
     with replacing(path) as temporary:
@@ -98,8 +99,10 @@ def read_checkpoint(folder: Path, name: str = WEIGHTS) -> Checkpoint:
                 raise CheckpointError(f"{path}: format: expected {FORMAT}, found {metadata.get('format')}")
             weights = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a dict)
             settings = TrainSettings.model_validate_json(metadata["settings"])
-        identity = Identity(settings, metadata["hand"], metadata["data"], int(metadata["image_size"]), metadata["code"])
-    except (SafetensorError, ValidationError, KeyError, OSError) as error:
+            samples = json.loads(metadata.get("samples", "{}"))
+        size = int(metadata["image_size"])
+        identity = Identity(settings, metadata["hand"], metadata["data"], size, metadata["code"], samples)
+    except (SafetensorError, ValueError, KeyError, OSError) as error:
         raise CheckpointError(f"{path}: not a checkpoint of this version ({error}); train again") from error
     return Checkpoint(weights, identity)
 

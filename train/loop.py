@@ -104,7 +104,7 @@ def train(
         if start is not None and start.resolve() == out.resolve():
             raise ValueError(f"train.start: {start}: this training writes there; give it a folder of its own")
         made_from = data.digest() if start is None else digest([data.digest(), start_digest(start)])
-        identity = Identity(settings, hand_digest(model), made_from, data.size, code)
+        identity = Identity(settings, hand_digest(model), made_from, data.size, code, data.pack.parameters)
         if processes.first:
             out.mkdir(parents=True, exist_ok=True)
             remove_partial_files(out)

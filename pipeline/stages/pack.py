@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from s2hand.datasets import cameras
 from s2hand.datasets.cameras import Box
-from s2hand.datasets.crop_boxes import around_keypoints, widened_square
+from s2hand.datasets.crop_boxes import crop_square
 from s2hand.datasets.files import DataError, sha256_file, source_digest
 from s2hand.datasets.hand_crops import cut_hand
 from s2hand.datasets.images import read_image
@@ -109,8 +109,7 @@ def make_sample(record: Record, found: KeypointArrays, row: int | None, pack: Pa
     height, width = image.shape[:2]
     keypoints = None if row is None else found.keypoints[row]
     looked_at = cameras.square_box(width, height) if row is None else Box(*map(float, found.boxes[row]))
-    around = (record.box or around_keypoints(keypoints) or looked_at) if pack.crop == "keypoints" else looked_at
-    box = widened_square(around, pack.crop_scale)
+    box = crop_square(looked_at, keypoints, pack.crop, pack.crop_scale, record.box)
     hand: Hand = record.hand if row is None else "left" if found.hands[row] == "left" else "right"
     K = record.intrinsics(width, height).K
     crop = cut_hand(image, K, box, hand, pack.image_size, keypoints)
