@@ -14,7 +14,7 @@ that are on the disk are read, all or a choice. All JSON files but the K are opt
 """
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -82,6 +82,10 @@ class FreiHand:
         if not self.versions:
             raise DataError(f"{self.root / 'training/rgb'}: expected {len(self._training.K)} images, found none")
         return self._records(split, self._training, [VERSIONS.index(version) for version in self.versions])
+
+    def left_out(self, split: Split) -> Mapping[str, str]:
+        """Return nothing: an image that is missing is an error."""
+        return {}
 
     def _records(self, split: Split, labels: _Labels, versions: Sequence[int]) -> Sequence[Record]:
         count = len(labels.K)

@@ -1,6 +1,6 @@
 """What a reader of raw data gives: one record per photograph, whatever the data set."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, Protocol, TypeVar, get_args, overload
@@ -87,6 +87,9 @@ class Dataset(Protocol):
 
     def records(self, split: Split) -> Sequence[Record]:
         """Return the records of a split, in a fixed order; each is made when it is asked for."""
+
+    def left_out(self, split: Split) -> Mapping[str, str]:
+        """Return which images that the data set lists for a split are no records, and why."""
 
 
 T_co = TypeVar("T_co", covariant=True)

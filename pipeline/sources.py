@@ -90,7 +90,12 @@ def write_index(dataset: Dataset, path: Path, report: Report) -> dict[str, Any]:
             cameras[_camera_source(record)] += 1
             done += 1
             report(done, total)
-        index[split] = {"images": len(records), "cameras": dict(sorted(cameras.items())), "digest": digest(hashes)}
+        index[split] = {
+            "images": len(records),
+            "left_out": len(dataset.left_out(split)),
+            "cameras": dict(sorted(cameras.items())),
+            "digest": digest(hashes),
+        }
     write_json(path, index)
     return index
 

@@ -31,7 +31,9 @@ def prepare(params: Params, prepared: Path) -> None:
         index = write_index(open_source(params.data, prepared), prepared / INDEX, report)
     for split in SPLITS:
         cameras = ", ".join(f"{count} by {source}" for source, count in index[split]["cameras"].items()) or "none"
-        typer.echo(f"{index['dataset']}, {split}: {index[split]['images']} images; cameras: {cameras}", err=True)
+        left_out = f", {count} left out as no camera is known" if (count := index[split]["left_out"]) else ""
+        found = f"{index[split]['images']} images{left_out}; cameras: {cameras}"
+        typer.echo(f"{index['dataset']}, {split}: {found}", err=True)
 
 
 def _check_hand(path: Path) -> None:
