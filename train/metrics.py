@@ -22,13 +22,14 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from s2hand.datasets.skeleton import JOINT_COUNT, WRIST
+from s2hand.datasets.skeleton import FINGERS, JOINT_COUNT, WRIST
 from s2hand.train.nearest import shares_within
 
 Floats = NDArray[np.float64]
 
 THRESHOLDS: Floats = np.linspace(0.0, 0.05, 100)
 F_DISTANCES: Mapping[str, float] = MappingProxyType({"f5": 0.005, "f15": 0.015})
+_MIDDLE_BASE = FINGERS["middle"][0]
 _CHUNK = 512  # samples at a time: 30 MB of vertices
 
 
@@ -153,6 +154,21 @@ def align_procrustes(points: Points, targets: Points) -> Floats:
     u, singular, vt = np.linalg.svd(fixed.transpose(0, 2, 1) @ moving / size)
     turn = (u @ vt).transpose(0, 2, 1)
     aligned: Floats = moving @ turn * (singular.sum(axis=1)[:, None, None] * size) + centre
+    return aligned
+
+
+def align_scale_translation(joints: Points, targets: Points) -> Floats:
+    """`joints` [N, 21, 3] with the wrist, and the length from there to the middle finger's base, of each target.
+
+    As HO-3D's official script (shreyashampali/ho3d, eval.py), its quirk included: where that length is 0 in `joints`,
+    they are multiplied by the target's.
+    """
+    moving, fixed = _points("joints", joints), _points("targets", targets)
+    _check_shapes(moving.shape, fixed.shape)
+    length, wanted = (np.linalg.norm(hands[:, _MIDDLE_BASE] - hands[:, WRIST], axis=1) for hands in (moving, fixed))
+    # The official order of operations: at the threshold 0 the area counts errors that are exactly 0.
+    scaled = moving / np.where(length > 0, length, 1.0)[:, None, None] * wanted[:, None, None]
+    aligned: Floats = scaled - scaled[:, WRIST : WRIST + 1] + fixed[:, WRIST : WRIST + 1]
     return aligned
 
 

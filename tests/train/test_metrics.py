@@ -1,5 +1,6 @@
 """The metrics against FreiHAND's official script, and against a readable twin.
 
+`reference/ho3d_scale_translation.json`: what HO-3D's official script (shreyashampali/ho3d 2fd6ee1) gave for the same.
 `reference/freihand_metrics.*`: 64 samples and what the official evaluation (lmb-freiburg/freihand 5ea4ab9,
 open3d 0.20) gave for them; coordinates in units of 2^-16 m. `kind` = sample mod 8: noise, another pose, a
 large root error, a wrong scale, an offset, a similarity transform, a small shift, mirrored or exact.
@@ -18,6 +19,8 @@ from scipy.spatial.transform import Rotation
 from s2hand.train.metrics import (
     THRESHOLDS,
     align_procrustes,
+    align_scale_translation,
+    area_under,
     evaluate_hands,
     evaluate_pixels,
     pck_curve,
@@ -100,6 +103,28 @@ def test_a_mirrored_prediction_aligns_perfectly(official, scores):
     assert (official["kind"][mirrored] == 7).all()
     assert scores.aligned.joints[mirrored].max() < 1e-7
     assert scores.plain.joints[mirrored].mean() > 0.01
+
+
+def test_equals_the_official_scale_translation_alignment(hands):
+    expected = json.loads((REFERENCE / "ho3d_scale_translation.json").read_text())
+    predicted, true = hands[:2]
+    errors = np.linalg.norm(align_scale_translation(predicted, true) - true, axis=2)
+    np.testing.assert_allclose(errors.mean(1), expected["err_m"], rtol=0, atol=1e-12)
+    curve = pck_curve(errors, THRESHOLDS)
+    np.testing.assert_allclose(curve, expected["pck"], rtol=0, atol=1e-12)
+    assert area_under(curve, THRESHOLDS) == pytest.approx(expected["auc"], abs=1e-12)
+
+
+def test_scale_translation_keeps_turns_and_a_hand_without_length():
+    _, true, _, _ = random_hands(2)
+    true[:, 9] = true[:, 0] + [0.0, 0.1, 0.0]
+    turn = np.diag([1.0, -1.0, -1.0])
+    moved = 3.0 * (true - true[:, :1]) @ turn + 7.0
+    np.testing.assert_allclose(align_scale_translation(moved, true), (true - true[:, :1]) @ turn + true[:, :1])
+    moved[0, 9] = moved[0, 0]
+    flat = align_scale_translation(moved, true)[0]
+    np.testing.assert_allclose(flat[9], true[0, 0])
+    np.testing.assert_allclose(flat[4] - flat[0], 0.1 * (moved[0, 4] - moved[0, 0]))
 
 
 # --- a readable twin
