@@ -87,7 +87,7 @@ class ShardStore:
             DataError: another run is writing here, or the path is a file.
         """
         make_folder(self.folder)
-        with _lock(self.folder):
+        with only_writer(self.folder):
             (self.folder / MANIFEST).unlink(missing_ok=True)
             remove_partial_files(self.folder)
             yield
@@ -179,7 +179,8 @@ def make_folder(folder: Path) -> None:
 
 
 @contextmanager
-def _lock(folder: Path) -> Iterator[None]:
+def only_writer(folder: Path) -> Iterator[None]:
+    """Keep other runs out of a folder; `DataError` if one is in it."""
     # On the folder itself: no lock file can be left behind, and the system lets go when the process ends.
     # File systems without such locks exist (NFS, for one); there, nothing keeps a second run out.
     handle = os.open(folder, os.O_RDONLY)

@@ -66,7 +66,7 @@ def run(
         from s2hand.detect.run import run_detection
         from s2hand.detect.sheet import check_sheet_name
 
-        settings = _settings(
+        settings = checked_settings(
             weights=weights,
             localize=localize,
             boxes=None if boxes is None else str(boxes),
@@ -100,7 +100,7 @@ def _draw(images: Path, out: Path, sheet: Path) -> list[Path]:
         return write_sheets(images, out, sheet, report)
 
 
-def _settings(**values: Any) -> "DetectSettings":
+def checked_settings(**values: Any) -> "DetectSettings":
     """Check the options together; the message names the first wrong one."""
     from pydantic import ValidationError
 
