@@ -61,7 +61,7 @@ class GeometryCode:
     def __post_init__(self) -> None:
         sizes = {"pose": [POSE], "shape": [SHAPE], "scale": [1], "rotation": [3, 3], "translation": [3]}
         for name, size in sizes.items():
-            found, expected = list(getattr(self, name).shape), [len(self.pose), *size]
+            found, expected = list(getattr(self, name).shape), [self.pose.shape[0], *size]
             if found != expected:
                 raise ValueError(f"GeometryCode.{name}: expected {expected}, found {found}")
 

@@ -118,7 +118,7 @@ class HandModel(torch.nn.Module):
         given = {"pose": pose, "axis_angle": axis_angle, "shape": shape, "rotation": rotation}
         reference = _check_inputs(given)
         dtype = _working_dtype(given)
-        batch = len(reference)
+        batch = reference.shape[0]  # not len(): the batch stays free when the network is exported
         shape = reference.new_zeros(batch, SHAPES) if shape is None else shape
         rotation = reference.new_zeros(batch, 3) if rotation is None else rotation
         with torch.autocast(reference.device.type, enabled=False):
@@ -139,7 +139,7 @@ class HandModel(torch.nn.Module):
 
     def _pose_mesh(self, rotations: Tensor, shape: Tensor) -> Mesh:
         """Mesh for the rotation matrices [B, 16, 3, 3] of all joints against their parents."""
-        batch, dtype = len(rotations), rotations.dtype
+        batch, dtype = rotations.shape[0], rotations.dtype
         feature = (rotations[:, 1:] - torch.eye(3, dtype=dtype, device=rotations.device)).flatten(1)
         coefficients = torch.cat([shape, feature], dim=1)
         posed = torch.addmm(self._template.to(dtype), coefficients, self._basis.to(dtype))
@@ -214,7 +214,7 @@ def _check_inputs(given: dict[str, Tensor | None]) -> Tensor:
     for name, tensor in given.items():
         if tensor is None:
             continue
-        fits = tensor.ndim == 2 and len(tensor) == len(reference) and tensor.shape[1] <= POSES
+        fits = tensor.ndim == 2 and tensor.shape[0] == reference.shape[0] and tensor.shape[1] <= POSES
         if not fits or tensor.shape[1] != widths.get(name, tensor.shape[1]):
             expected = f"[{len(reference)}, {widths.get(name, 'n <= 45')}]"
             raise ValueError(f"{name}: expected {expected}, found {list(tensor.shape)}")

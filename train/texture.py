@@ -30,7 +30,7 @@ class TextureCode:
     def __post_init__(self) -> None:
         sizes = {"colors": [VERTICES, 3], "lights": [LIGHTS]}
         for name, size in sizes.items():
-            found, expected = list(getattr(self, name).shape), [len(self.lights), *size]
+            found, expected = list(getattr(self, name).shape), [self.lights.shape[0], *size]
             if found != expected:
                 raise ValueError(f"TextureCode.{name}: expected {expected}, found {found}")
 
