@@ -27,7 +27,7 @@ from s2hand.detect.job import Job, open_job
 from s2hand.detect.prefetch import Loaded
 from s2hand.detect.settings import DetectSettings
 from s2hand.pipeline.reconstruct.reconstruction import Reconstruction
-from s2hand.train.checkpoint import WEIGHTS, read_checkpoint
+from s2hand.train.checkpoint import find_checkpoint, read_checkpoint
 from s2hand.train.model import HandNetwork, Hands
 from s2hand.train.predict import load_network
 from s2hand.train.refine import refine
@@ -175,11 +175,6 @@ class Reconstructor:
         (seen,) = self._finder.detector.detect([crop], one.hand)
         xy = seen.xy + np.array([square.x, square.y])
         return HandBox(square, one.hand), np.concatenate([xy, seen.confidence[:, None]], axis=1).astype(np.float32)
-
-
-def find_checkpoint(path: Path) -> tuple[Path, str]:
-    """Return the folder of a checkpoint and the name of the file in it; `path` is either."""
-    return (path, WEIGHTS) if path.is_dir() or path.suffix != Path(WEIGHTS).suffix else (path.parent, path.name)
 
 
 def images_to(images: NDArray[np.uint8], device: torch.device) -> Tensor:  # [B, S, S, 3] -> [B, 3, S, S] in [0, 1]

@@ -13,12 +13,12 @@ from s2hand.datasets.rows import package_version
 from s2hand.detect.run import Summary as Detected
 from s2hand.detect.run import run_detection
 from s2hand.pipeline.reconstruct.cameras import Cameras
-from s2hand.pipeline.reconstruct.reconstructor import Reconstructor, find_checkpoint
+from s2hand.pipeline.reconstruct.reconstructor import Reconstructor
 from s2hand.pipeline.reconstruct.settings import ReconstructSettings
 from s2hand.pipeline.reconstruct.shard import Shop
 from s2hand.pipeline.reconstruct.sheet import write_sheet
 from s2hand.pipeline.reconstruct.store import KEYPOINTS, SHEET, HandStore
-from s2hand.train.checkpoint import hand_digest
+from s2hand.train.checkpoint import find_checkpoint, hand_digest
 
 Progress = Callable[[str, int, int], None]  # (what is done, photographs done, photographs in all)
 

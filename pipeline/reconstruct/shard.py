@@ -1,8 +1,10 @@
 """The hands of one shard of keypoints: photographs read ahead, hands in batches, meshes and overlays written."""
 
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass
+from functools import partial
 from itertools import groupby
 from pathlib import Path
 
@@ -22,6 +24,7 @@ from s2hand.pipeline.reconstruct.store import mesh_stem, overlay_file
 from s2hand.pipeline.reconstruct.table import Row
 
 GROUP_BYTES = 64 << 20  # of decoded photographs
+WRITERS = 4
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,12 +54,15 @@ class Shop:
         """
         self._make_folders(found)
         rows: list[Row] = []
-        for group in self._groups(found):
-            crops = [crop for one in group for crop in one.crops]
-            hands = iter(self.reconstructor.from_crops(crops, [one.camera.K for one in group for _ in one.crops]))
-            for one in group:
-                rows += self._write(found, one, [next(hands) for _ in one.crops])
-            done(len(group))
+        # Threads: most of writing is waiting for the disk.
+        with ThreadPoolExecutor(WRITERS, thread_name_prefix="write") as pool:
+            for group in self._groups(found):
+                crops = [crop for one in group for crop in one.crops]
+                hands = iter(self.reconstructor.from_crops(crops, [one.camera.K for one in group for _ in one.crops]))
+                of_each = [[next(hands) for _ in one.crops] for one in group]
+                for written in pool.map(partial(self._write, found), group, of_each):
+                    rows += written
+                    done(1)
         return rows
 
     def _make_folders(self, found: KeypointArrays) -> None:
@@ -95,25 +101,29 @@ class Shop:
                     crops.append(self.reconstructor.cut(loaded.image, camera.K, seen, found.keypoints[row]))
                 yield Photograph(loaded, camera, rows, crops)
 
-    def _write(self, found: KeypointArrays, one: Photograph, hands: Sequence[Reconstruction]) -> Iterator[Row]:
-        """Write the files of a photograph's hands, and yield their rows."""
+    def _write(self, found: KeypointArrays, one: Photograph, hands: Sequence[Reconstruction]) -> list[Row]:
+        """Write the files of a photograph's hands, and return their rows."""
         image, loaded = one.loaded.source.image, one.loaded
         assert loaded.image is not None
         overlay = overlay_file(image) if self.overlays else ""
         if overlay:
             write_jpeg(self.out / overlay, draw_overlay(loaded.image, hands))
+        rows = []
         for row, hand in zip(one.rows, hands, strict=True):
             stem = mesh_stem(image, int(found.hand_index[row]))
             for kind in self.formats:
                 hand.save(self.out / f"{stem}.{kind}")
-            yield Row(
-                image=image,
-                sha256=loaded.source.sha256,
-                width=loaded.width,
-                height=loaded.height,
-                hand_index=int(found.hand_index[row]),
-                K_source=one.camera.source,
-                mesh=stem if self.formats else "",
-                overlay=overlay,
-                hand=hand,
+            rows.append(
+                Row(
+                    image=image,
+                    sha256=loaded.source.sha256,
+                    width=loaded.width,
+                    height=loaded.height,
+                    hand_index=int(found.hand_index[row]),
+                    K_source=one.camera.source,
+                    mesh=stem if self.formats else "",
+                    overlay=overlay,
+                    hand=hand,
+                )
             )
+        return rows
