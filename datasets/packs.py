@@ -230,6 +230,12 @@ class Pack:
         names: list[str] = self._opened()["names"].asstr()[:].tolist()
         return names
 
+    def mirrored(self) -> NDArray[np.bool_]:  # [N]
+        """Return which rows show a left hand as a right one."""
+        self._opened()
+        mirrored: NDArray[np.bool_] = self._small["mirrored"].copy()
+        return mirrored
+
     def rows(self, indices: ArrayLike) -> Rows:
         """Read rows by index, in the order asked for, repeats allowed; an index is in [-N, N)."""
         chosen = np.arange(len(self))[np.atleast_1d(np.asarray(indices, np.intp))]

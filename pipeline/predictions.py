@@ -1,11 +1,10 @@
-"""Predicted hands as files: a Parquet table, and the `pred.json` that the FreiHAND challenge takes.
+"""Predicted hands as a Parquet table.
 
-Joints and vertices are written as they are in the photographs: left hands, which the network sees mirrored, are
+Joints are written as they are in the photographs: left hands, which the network sees mirrored, are
 mirrored back, and pixels are those of the whole photograph. The geometry code stays that of the right hand that the
 network sees: M = s M0(pose, shape) R + T, with R about the wrist joint.
 """
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -21,9 +20,21 @@ from s2hand.train.predict import Predictions
 
 Floats = NDArray[np.floating]
 
-DECIMALS = 6  # a micrometre
 _CODE = {"pose": 30, "shape": 10, "scale": 1, "rotation": 3, "translation": 3}
 _ENDS = np.cumsum(list(_CODE.values()))[:-1].tolist()
+
+
+def in_photographs(
+    mirrored: NDArray[np.bool_],  # [N]
+    predicted: Predictions,
+) -> tuple[Floats, Floats]:
+    """Return the joints [N, 21, 3] and the vertices [N, 778, 3] with the mirrored hands mirrored back."""
+    left = mirrored[:, None, None]
+    joints, vertices = predicted.joints_cam, predicted.vertices_cam
+    return (
+        np.where(left, mirror_points_cam(joints), joints),
+        np.where(left, mirror_points_cam(vertices), vertices),
+    )
 
 
 def write_predictions(
@@ -32,15 +43,14 @@ def write_predictions(
     rows: Rows,
     predicted: Predictions,
 ) -> None:
-    """Write `predictions.parquet` and `pred.json` (joints and vertices).
+    """Write `predictions.parquet`.
 
-    The table's columns: image, hand, joints_cam [63] metres, joints_px [42]; pose [30], shape [10], scale [1],
+    Its columns: image, hand, joints_cam [63] metres, joints_px [42]; pose [30], shape [10], scale [1],
     rotation [3] (axis-angle), translation [3] (metres).
     """
     folder.mkdir(parents=True, exist_ok=True)
+    joints, _ = in_photographs(rows.mirrored, predicted)
     left = rows.mirrored[:, None, None]
-    joints = np.where(left, mirror_points_cam(predicted.joints_cam), predicted.joints_cam)
-    vertices = np.where(left, mirror_points_cam(predicted.vertices_cam), predicted.vertices_cam)
     size = rows.images.shape[1]
     crop_px = np.where(left, mirror_points_px(predicted.joints_px, size), predicted.joints_px)
     pixels = np.stack([from_crop(xy, Box(*map(float, box)), size) for xy, box in zip(crop_px, rows.boxes, strict=True)])
@@ -55,9 +65,6 @@ def write_predictions(
     )
     with replacing(folder / "predictions.parquet") as temporary:
         pq.write_table(table, temporary, compression="zstd")
-    challenge = [np.round(points.astype(float), DECIMALS).tolist() for points in (joints, vertices)]
-    with replacing(folder / "pred.json") as temporary:
-        temporary.write_text(json.dumps(challenge, separators=(",", ":")), encoding="utf-8")
 
 
 def _lists(values: Floats) -> pa.Array:

@@ -22,6 +22,7 @@ from s2hand.pipeline.experiments.runs import Run, train_all
 from s2hand.pipeline.experiments.surroundings import surroundings
 from s2hand.pipeline.experiments.variants import Keypoints, Variant
 from s2hand.pipeline.measure import Measured, measure_truth
+from s2hand.pipeline.paper import SOURCE
 from s2hand.pipeline.params import Params
 from s2hand.train.predict import Predictions, predict
 
@@ -110,7 +111,7 @@ def keypoint_sets(request: Request) -> Outcome:
     )
     columns, title = SET_COLUMNS, "2D joints of the training images (Figure 4)"
     about = _about(request, runs, packs, started)
-    outcome = Outcome("keypoint-sets", title, columns, tuple(rows), notes, paper.SOURCE, about)
+    outcome = Outcome("keypoint-sets", title, columns, tuple(rows), notes, SOURCE, about)
     write_outcome(outcome, request.results)
     legend = {row.title: f"{row.title}: {row.mean()['error_px']:.1f} px" for row in rows}
     write_curves(request.results / "keypoint-sets.csv", sets.DISTANCES, curves)
@@ -148,7 +149,7 @@ def _compare(
         "The constant hand is the mean of the very truth that it is compared with: what no learning gives.",
     )
     about = {**_about(request, runs, packs, started), "detector": dict(measured.metrics["detector"])}
-    outcome = Outcome(name, title, paper.COLUMNS, tuple(rows), (*held_back, *notes), paper.SOURCE, about)
+    outcome = Outcome(name, title, paper.COLUMNS, tuple(rows), (*held_back, *notes), SOURCE, about)
     write_outcome(outcome, request.results)
     return outcome
 

@@ -7,8 +7,6 @@ from collections.abc import Mapping
 
 from s2hand.pipeline.experiments.outcome import Column
 
-SOURCE = "Chen et al., Model-based 3D Hand Reconstruction via Self-Supervised Learning, CVPR 2021"
-
 COLUMNS = (
     Column("pa_mpjpe_cm", "PA MPJPE (cm)", True),
     Column("pa_mpvpe_cm", "PA MPVPE (cm)", True),

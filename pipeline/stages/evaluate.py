@@ -1,10 +1,13 @@
 """Stage `evaluate`: the network's numbers on held-back photographs, beside those of the constant hand."""
 
 import csv
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import typer
+from numpy.typing import NDArray
 
 from s2hand.datasets.files import read_json, replacing, write_json
 from s2hand.datasets.packs import Pack
@@ -12,13 +15,15 @@ from s2hand.detect.console import show_progress
 from s2hand.pipeline.curves import Columns
 from s2hand.pipeline.layout import CONFIDENCE, EVAL_PACK, METRICS, MODEL, PCK, PER_JOINT, PREDICTIONS, PREPARED
 from s2hand.pipeline.measure import measure_agreement, measure_truth
+from s2hand.pipeline.official.challenges import CHALLENGES
+from s2hand.pipeline.official.submission import first_hands, write_submission
 from s2hand.pipeline.params import load_params
-from s2hand.pipeline.predictions import write_predictions
+from s2hand.pipeline.predictions import in_photographs, write_predictions
 from s2hand.pipeline.sources import INDEX
 from s2hand.pipeline.unlabelled import measure_unlabelled
 from s2hand.train import load_hand_model
 from s2hand.train.checkpoint import BEST, WEIGHTS
-from s2hand.train.predict import predict
+from s2hand.train.predict import Predictions, predict
 
 
 def run() -> None:
@@ -35,12 +40,29 @@ def run() -> None:
     if rows.joints_cam is None:
         for who, values in measure_unlabelled(rows, predicted, load_hand_model(params.hand_model)).items():
             metrics[who] |= values
+    index: dict[str, Any] = read_json(PREPARED / INDEX)
     write_predictions(PREDICTIONS, names, rows, predicted)
+    _write_submission(index, names, rows.mirrored, predicted)
     METRICS.parent.mkdir(parents=True, exist_ok=True)
     for path, columns in ((PCK, measured.curves), (PER_JOINT, measured.per_joint), (CONFIDENCE, measured.confidence)):
         _write_columns(path, columns)
-    index: dict[str, Any] = read_json(PREPARED / INDEX)
     write_json(METRICS, {"dataset": index["dataset"], "hands": len(names), **metrics})
+
+
+def _write_submission(
+    index: Mapping[str, Any], names: Sequence[str], mirrored: NDArray[np.bool_], predicted: Predictions
+) -> None:
+    """Write the files of the data set's challenge, if it has one and every evaluation image was read."""
+    if index["dataset"] not in CHALLENGES:
+        return
+    images, chosen = index["evaluation"]["images"], first_hands(names)
+    if len(chosen) != images:
+        typer.echo(
+            f"{PREDICTIONS}: no pred.json: {images - len(chosen)} of {images} evaluation images can't be read", err=True
+        )
+        return
+    joints, vertices = in_photographs(mirrored, predicted)
+    write_submission(PREDICTIONS, CHALLENGES[index["dataset"]], joints[chosen], vertices[chosen])
 
 
 def _write_columns(path: Path, columns: Columns) -> None:

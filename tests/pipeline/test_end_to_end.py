@@ -31,6 +31,16 @@ def check_predictions(folder: Path) -> None:
     assert torch.tensor(vertices).shape == (6, 778, 3)
 
 
+def check_official_numbers(project: Any, network: dict[str, float]) -> None:
+    """The run's submission and the one of its checkpoint are the same, and score as the metrics do."""
+    scores = json.loads(project.run("s2hand", "evaluate", "--json").stdout)["official"]
+    for official, ours in (("xyz_mean3d", "mpjpe_cm"), ("mesh_al_mean3d", "pa_mpvpe_cm")):
+        assert abs(scores[official] - network[ours]) < 1e-3
+    project.run("s2hand", "evaluate", "--checkpoint", "outputs/model", "--out", "outputs/again")
+    first, second = (project.folder / "outputs" / name / "pred.zip" for name in ("predictions", "again"))
+    assert first.read_bytes() == second.read_bytes()
+
+
 def test_photographs_become_metrics_once(project: Any) -> None:
     project.run("dvc", "repro")
     first = metrics(project)
@@ -40,6 +50,7 @@ def test_photographs_become_metrics_once(project: Any) -> None:
         assert 0 <= first[who]["pa_auc_j"] <= 1
     assert first["detector"]["mpjpe_px"] > 0
     check_predictions(project.folder / "outputs/predictions")
+    check_official_numbers(project, first["network"])
     project.commit("tiny run")
 
     again = project.run("dvc", "repro")
