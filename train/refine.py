@@ -1,29 +1,27 @@
-"""Fit reconstructed hands to the keypoints, and the pixels, of their own photographs, starting from the network's
-answer.
+"""Fit reconstructed hands to the keypoints, and the pixels, of their own photographs, from the network's answer on.
 
-The network has learnt what hands look like; a few dozen steps of Adam then bring each hand nearer to what was detected
-in its photograph, while the losses that trained the network, and the distance from its answer, keep what a picture
-can't tell. First the hand as it is moves and turns; then it bends and takes shape; then, where the pixels count, it
-takes on colour and light.
+The network has learnt what hands look like; some dozens of Adam's steps then bring each hand nearer to what was
+detected in its photograph, while the losses that trained the network, and the distance from its answer, keep what a
+picture can't tell. First the hand moves and turns as it is; then it bends and takes shape too; then, where the pixels
+count, its colours and the light change. The pixels move no joint: tried, it improved no joint's place.
 """
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import replace
+from dataclasses import fields, replace
+from typing import Any
 
 import torch
 from torch import Tensor
 
-from s2hand.train.encoder import GeometryCode
 from s2hand.train.losses import to_reference_pixels
 from s2hand.train.model import HandNetwork, Hands
 from s2hand.train.refine_settings import RefineSettings
 from s2hand.train.refine_terms import Changes, Problem, no_changes
-from s2hand.train.texture import TextureCode
 
 Objective = Callable[[Changes], Tensor]  # -> [B]
 
-_BETAS = (0.9, 0.99)  # of Adam, for so few steps
+_BETAS = (0.9, 0.99)  # Adam's; it has too few steps to average squares over a thousand
 
 
 def refine(
@@ -34,53 +32,63 @@ def refine(
     keypoints: Tensor,  # [B, 21, 3] pixels of the crop, confidence; NaN where that is 0
     settings: RefineSettings,
 ) -> Hands:
-    """Hands nearer to the detected keypoints, and the pixels if asked, of which none is worse than it was.
+    """Bring hands nearer to the detected keypoints, and the pixels if asked; none gets worse by the objective.
 
-    Each hand is fitted on its own; one of which no joint was detected comes back as it is. Works under
-    `torch.inference_mode` and `torch.no_grad` too, and the result has no gradient.
+    Each hand is fitted on its own, and one of which no joint was detected comes back as it is. The scale stays: no
+    picture tells it from the distance. Works under `torch.no_grad` and `torch.inference_mode` too; the result has no
+    gradient. Raises ValueError for a wrong size.
     """
+    _check(hands, images, K, keypoints)
     with torch.inference_mode(False), torch.enable_grad():
-        start = _detached(hands)
+        start = _each(lambda tensor, _: tensor.detach().clone(), hands, hands)
         detected = to_reference_pixels(keypoints[..., :2].clone(), images.shape[-1])
-        confidence = keypoints[..., 2].clone().pow(settings.sharpness)
+        confidence = keypoints[..., 2].clone()
         problem = Problem(network, start, images.clone(), K.clone(), detected, confidence, settings)
         changes = _optimise(problem, no_changes(start))
-        refined = _detached(problem.changed(changes))
-    found = (confidence > 0).any(1)
-    return _choose(found, refined, start)
+        with torch.no_grad():
+            refined = problem.changed(changes)
+            found = (confidence > 0).any(1)
+            chosen: Hands = _each(lambda new, old: _where(found, new, old), refined, start)
+            return chosen
 
 
-def _optimise(problem: Problem, changes: Changes) -> Changes:
-    """The changes that make the objective smallest, phase by phase."""
+def _check(hands: Hands, images: Tensor, K: Tensor, keypoints: Tensor) -> None:
+    count, side = len(hands.joints_cam), images.shape[-1]
+    expected = {"images": (images, (count, 3, side, side)), "K": (K, (count, 3, 3))}
+    expected["keypoints"] = keypoints, (count, 21, 3)
+    for name, (tensor, shape) in expected.items():
+        if tensor.shape != shape:
+            raise ValueError(f"{name}: expected {list(shape)} for {count} hands, found {list(tensor.shape)}")
+
+
+def _optimise(problem: Problem, first: Changes) -> Changes:
+    """The changes that make the objective small, phase by phase."""
     settings = problem.settings
-    place = dict.fromkeys(("shift", "turn"), settings.turn_rate)
+    place = dict.fromkeys(("shift", "turn"), settings.place_rate)
     whole = place | dict.fromkeys(("pose", "shape"), settings.pose_rate)
-    first = changes
-    changes = _descend(problem.geometric, changes, place, settings.place_steps)
-    changes = _descend(problem.geometric, changes, whole, settings.pose_steps)
+    changes = _descend(problem.geometry, first, place, settings.place_steps)
+    changes = _descend(problem.geometry, changes, whole, settings.pose_steps)
     if not settings.pixels:
         return changes
-    painted = dict.fromkeys(("colors", "lights"), settings.color_rate)
-    changes = _descend(problem.photometric, changes, painted, settings.pixel_steps)
+    skin = dict.fromkeys(("colors", "lights"), settings.color_rate)
+    changes = _descend(problem.picture, changes, skin, settings.pixel_steps)
     with torch.no_grad():  # a hand nearer to its keypoints may cover the wrong pixels
-        better = problem.photometric(changes) <= problem.photometric(first)
-    return _select(better, changes, first)
+        return _select(problem.picture(changes) <= problem.picture(first), changes, first)
 
 
-def _descend(objective: Objective, changes: Changes, rates: Mapping[str, float], steps: int) -> Changes:
-    """The best of the changes [B, ...] that `steps` of Adam pass, for each hand; only those with a rate move."""
-    leaves = {name: changes[name].clone().requires_grad_() for name in rates}
+def _descend(objective: Objective, first: Changes, rates: Mapping[str, float], steps: int) -> Changes:
+    """The best changes that `steps` of Adam pass, chosen for each hand; only those that have a rate move."""
+    leaves = {name: first[name].clone().requires_grad_() for name in rates}
     optimizer = torch.optim.Adam([{"params": [leaves[name]], "lr": rate} for name, rate in rates.items()], betas=_BETAS)
     fade = torch.optim.lr_scheduler.LambdaLR(
         optimizer, lambda step: 0.5 + 0.5 * math.cos(math.pi * step / max(steps, 1))
     )
-    best, lowest = changes, changes["turn"].new_full((len(changes["turn"]),), torch.inf)
+    best, lowest = first, torch.full_like(first["turn"][:, 0], torch.inf)
     for step in range(steps + 1):
-        value = objective(changes | leaves)
-        with torch.no_grad():
-            better = value < lowest  # what is not a number is never better
-            best = _select(better, {name: tensor.detach().clone() for name, tensor in (changes | leaves).items()}, best)
-            lowest = torch.where(better, value, lowest)
+        value = objective(first | leaves)
+        better = value.detach() < lowest  # what is not a number is never better
+        best = _select(better, first | {name: tensor.detach() for name, tensor in leaves.items()}, best)
+        lowest = torch.where(better, value.detach(), lowest)
         if step < steps:
             optimizer.zero_grad()
             value.sum().backward()  # type: ignore[no-untyped-call]
@@ -90,7 +98,7 @@ def _descend(objective: Objective, changes: Changes, rates: Mapping[str, float],
 
 
 def _select(chosen: Tensor, changes: Changes, others: Changes) -> Changes:
-    """`changes` of the hands that are `chosen` [B], `others` of the rest."""
+    """Changes of the hands that are `chosen` [B], and `others` of the rest."""
     return {name: _where(chosen, tensor, others[name]) for name, tensor in changes.items()}
 
 
@@ -98,24 +106,11 @@ def _where(chosen: Tensor, tensor: Tensor, other: Tensor) -> Tensor:
     return torch.where(chosen.view(-1, *[1] * (tensor.ndim - 1)), tensor, other)
 
 
-def _detached(hands: Hands) -> Hands:
-    return _map(lambda tensor, _: tensor.detach().clone(), hands, hands)
-
-
-def _choose(chosen: Tensor, hands: Hands, others: Hands) -> Hands:
-    return _map(lambda tensor, other: _where(chosen, tensor, other), hands, others)
-
-
-def _map(call: Callable[[Tensor, Tensor], Tensor], hands: Hands, others: Hands) -> Hands:
-    """Hands whose tensors are those of two calls' worth of hands, combined."""
-    code = GeometryCode(**{name: call(value, getattr(others.code, name)) for name, value in vars(hands.code).items()})
-    texture = TextureCode(
-        **{name: call(value, getattr(others.texture, name)) for name, value in vars(hands.texture).items()}
-    )
-    names = ("joints_cam", "vertices_cam", "joints_px")
-    return replace(
-        hands,
-        code=code,
-        texture=texture,
-        **{name: call(getattr(hands, name), getattr(others, name)) for name in names},
-    )
+def _each(call: Callable[[Tensor, Tensor], Tensor], one: Any, other: Any) -> Any:
+    """Two hands' tensors combined, one by one, through the dataclasses that hold them."""
+    if one is None:
+        return None
+    if isinstance(one, Tensor):
+        return call(one, other)
+    names = [field.name for field in fields(one)]
+    return replace(one, **{name: _each(call, getattr(one, name), getattr(other, name)) for name in names})
