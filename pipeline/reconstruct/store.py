@@ -52,11 +52,13 @@ class HandStore:
         """
         if (self.folder / MANIFEST).exists():
             _check_format(self.folder)
+        expected = json.loads(json.dumps(self.provenance))
         for path in hand_files(self.folder):
             made_from = _made_from(path)
+            if made_from is None and (self.folder / KEYPOINTS).is_dir():
+                continue  # damaged: made anew
             if made_from is None:
                 raise DataError(f"{path}: is of no reconstruction, and would be overwritten; give another --out")
-            expected = json.loads(json.dumps(self.provenance))
             other = sorted(key for key in {*made_from, *expected} if made_from.get(key) != expected.get(key))
             if other and not anew:
                 raise DataError(
