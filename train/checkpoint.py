@@ -13,6 +13,7 @@ import csv
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -63,6 +64,7 @@ class Checkpoint:
 
     weights: dict[str, Tensor]
     identity: Identity
+    versions: Mapping[str, str] = field(default_factory=dict)  # of the packages that made it
 
 
 def hand_digest(hand: HandModel) -> str:
@@ -81,10 +83,21 @@ def write_weights(path: Path, weights: Mapping[str, Tensor], identity: Identity)
         "image_size": str(identity.image_size),
         "code": identity.code,
         "samples": json.dumps(dict(identity.samples)),
+        "versions": json.dumps(package_versions()),
     }
     tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in weights.items()}
     with replacing(path) as temporary:
         save_file(tensors, temporary, metadata)
+
+
+def package_versions() -> dict[str, str]:
+    """The versions of what computes here. No part of `Identity`: a run may go on with a newer torch."""
+    return {"s2hand": version("s2hand"), "torch": torch.__version__}
+
+
+def find_checkpoint(path: Path) -> tuple[Path, str]:
+    """Return the folder of a checkpoint and the name of the file in it; `path` is either."""
+    return (path, WEIGHTS) if path.is_dir() or path.suffix != Path(WEIGHTS).suffix else (path.parent, path.name)
 
 
 def read_checkpoint(folder: Path, name: str = WEIGHTS) -> Checkpoint:
@@ -99,12 +112,12 @@ def read_checkpoint(folder: Path, name: str = WEIGHTS) -> Checkpoint:
                 raise CheckpointError(f"{path}: format: expected {FORMAT}, found {metadata.get('format')}")
             weights = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a dict)
             settings = TrainSettings.model_validate_json(metadata["settings"])
-            samples = json.loads(metadata.get("samples", "{}"))
+            samples, versions = (json.loads(metadata.get(key, "{}")) for key in ("samples", "versions"))
         size = int(metadata["image_size"])
         identity = Identity(settings, metadata["hand"], metadata["data"], size, metadata["code"], samples)
     except (SafetensorError, ValueError, KeyError, OSError) as error:
         raise CheckpointError(f"{path}: not a checkpoint of this version ({error}); train again") from error
-    return Checkpoint(weights, identity)
+    return Checkpoint(weights, identity, versions)
 
 
 def write_state(folder: Path, state: Mapping[str, Any], identity: Identity) -> None:

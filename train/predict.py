@@ -46,10 +46,11 @@ def load_network(
     """
     saved = read_checkpoint(checkpoint, name)
     model = load_hand_model(hand)
-    if hand_digest(model) != saved.identity.hand:
+    found, expected = hand_digest(model), saved.identity.hand
+    if found != expected:
         raise CheckpointError(
-            f"{checkpoint}: trained with another hand model than {hand!r}; "
-            "give the one it was trained with, or train again"
+            f"{checkpoint}: trained with another hand model than {hand!r}: expected the one of digest "
+            f"{expected[:16]}, found {found[:16]}; give the one it was trained with, or train again"
         )
     encoder = saved.identity.settings.encoder.model_copy(update={"pretrained": "never"})
     network = HandNetwork(encoder, model)
