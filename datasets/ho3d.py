@@ -29,7 +29,6 @@ from s2hand.datasets.json_arrays import read_json_arrays
 from s2hand.datasets.records import Lazy, Record, Split
 from s2hand.datasets.skeleton import MANO_TO_OURS, OURS_TO_MANO, WRIST
 
-VERSIONS = (2, 3)
 _SAME_WRIST = 0.01  # metres: a truth of another version, order or axes is further from the frames' wrists
 
 
@@ -71,26 +70,21 @@ class _Truth:
 
 
 class Ho3d:
-    """The data set in the folder `root`, of the given version, else of the one that its images' type tells.
+    """The data set in the folder `root`, of either version.
 
     Raises:
-        DataError: no such folder or version; on `records`, a list or an image that is missing, a broken line; on
+        DataError: no such folder; on `records`, a list or an image that is missing, a broken line; on
             taking a record, a file that is missing (evaluation), broken, or not harmless.
     """
 
-    def __init__(self, root: str | Path, version: int | None = None) -> None:
+    def __init__(self, root: str | Path) -> None:
         self.root = Path(root)
         if not self.root.is_dir():
             raise DataError(f"{root}: no such folder; expected HO-3D's, with train.txt and evaluation.txt in it")
-        if version is not None and version not in VERSIONS:
-            raise DataError(f"HO-3D is read in the versions 2 and 3, not {version}")
-        self._version = version
 
-    @cached_property
+    @property
     def version(self) -> int:
         """2 or 3: the only difference in the files is the images' type."""
-        if self._version is not None:
-            return self._version
         return 2 if self._evaluation[0].image.lower().endswith(".png") else 3
 
     @property

@@ -8,6 +8,7 @@ from s2hand.datasets.cameras import (
     Box,
     crop_image,
     crop_intrinsics,
+    flip_axes,
     from_crop,
     intrinsics_from_fov,
     mirror_image,
@@ -53,6 +54,12 @@ def test_mirroring_twice_changes_nothing(picture: NDArray[np.uint8]) -> None:
     np.testing.assert_array_equal(mirror_points_cam(mirror_points_cam(scene)), scene)
     np.testing.assert_array_equal(mirror_intrinsics(mirror_intrinsics(K, 90), 90), K)
     np.testing.assert_array_equal(mirror_image(mirror_image(picture)), picture)
+
+
+def test_opengls_axes_are_turned_by_half_around_x() -> None:
+    """In front of the camera, right of and below its axis: z is negative there, and y as well."""
+    assert flip_axes([0.1, 0.2, 0.5]) == pytest.approx([0.1, -0.2, -0.5])
+    np.testing.assert_array_equal(flip_axes(flip_axes(points(3, 2, 5))), points(3, 2, 5))
 
 
 def test_mirrored_points_follow_the_image(picture: NDArray[np.uint8]) -> None:

@@ -1,5 +1,4 @@
 import json
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -7,37 +6,20 @@ import pytest
 
 from s2hand.datasets.files import DataError
 from s2hand.datasets.freihand import VERSIONS, FreiHand
+from s2hand.datasets.images import read_image
 from s2hand.datasets.records import SPLITS
+from tests.datasets.trees.freihand import freihand_labels, write_freihand
+from tests.datasets.trees.shots import some_shots
 
 HANDS = 3
-
-
-def labels(hands: int) -> dict[str, np.ndarray]:
-    """The numbers of a split's JSON files; each tells its hand."""
-    hand = np.arange(hands, dtype=float)[:, None, None]
-    return {
-        "K": np.array([[480.0, 0, 112], [0, 480, 112], [0, 0, 1]]) + np.eye(3)[0] * hand,
-        "xyz": np.full((hands, 21, 3), 0.25) + hand,
-        "verts": np.full((hands, 778, 3), 0.5) + hand,
-        "mano": np.full((hands, 1, 61), 0.75) + hand,
-        "scale": 0.03 + hand[:, 0, 0],
-    }
+TRAINING, EVALUATION = some_shots(HANDS), some_shots(2, seed=1)
+LABELS = {"training": freihand_labels(TRAINING), "evaluation": freihand_labels(EVALUATION)}
 
 
 @pytest.fixture
-def root(tmp_path: Path, write_image: Callable[..., Path]) -> Path:
+def root(tmp_path: Path) -> Path:
     """A small FreiHAND: three hands in four versions, two to evaluate."""
-    for version in range(4):
-        for hand in range(HANDS):
-            write_image(tmp_path / f"training/rgb/{hand + HANDS * version:08d}.jpg", value=40 * version)
-    for hand in range(HANDS):
-        write_image(tmp_path / f"training/mask/{hand:08d}.jpg")
-    for hand in range(2):
-        write_image(tmp_path / f"evaluation/rgb/{hand:08d}.jpg")
-    for split, hands in (("training", HANDS), ("evaluation", 2)):
-        for name, values in labels(hands).items():
-            (tmp_path / f"{split}_{name}.json").write_text(json.dumps(values.tolist()))
-    return tmp_path
+    return write_freihand(tmp_path, TRAINING, EVALUATION)
 
 
 def test_training_is_every_hand_in_every_version(root: Path) -> None:
@@ -47,14 +29,14 @@ def test_training_is_every_hand_in_every_version(root: Path) -> None:
     assert [record.image for record in records] == [f"training/rgb/{index:08d}.jpg" for index in range(12)]
     for index, record in enumerate(records):
         hand = index % HANDS
-        truth = {name: values[hand] for name, values in labels(HANDS).items()}
+        truth = {name: values[hand] for name, values in LABELS["training"].items()}
         assert record.hand == "right"
         assert record.path == root / record.image
-        assert record.path.is_file()
+        assert np.abs(read_image(record.path) - (TRAINING[hand].image >> index // HANDS).astype(float)).max() < 4
         assert record.K_source == "training_K.json"
         np.testing.assert_array_equal(record.K, truth["K"])
         np.testing.assert_array_equal(record.joints_cam, truth["xyz"])
-        np.testing.assert_array_equal(record.vertices_cam, truth["verts"])
+        np.testing.assert_array_equal(record.vertices_cam, truth["verts"].astype(np.float32))
         np.testing.assert_array_equal(record.mano, truth["mano"][0])
         assert record.scale == truth["scale"]
 
@@ -87,8 +69,9 @@ def test_evaluation(root: Path) -> None:
     records = FreiHand(root).records("evaluation")
     assert [record.image for record in records] == ["evaluation/rgb/00000000.jpg", "evaluation/rgb/00000001.jpg"]
     assert records[0].mask is None
-    np.testing.assert_array_equal(records[1].joints_cam, labels(2)["xyz"][1])
-    np.testing.assert_array_equal(records[1].K, labels(2)["K"][1])
+    np.testing.assert_array_equal(records[1].joints_cam, LABELS["evaluation"]["xyz"][1])
+    np.testing.assert_array_equal(records[1].vertices_cam, LABELS["evaluation"]["verts"][1].astype(np.float32))
+    np.testing.assert_array_equal(records[1].K, LABELS["evaluation"]["K"][1])
 
 
 def test_files_other_than_cameras_are_optional(root: Path) -> None:
@@ -135,7 +118,11 @@ def test_missing_parts_are_named(root: Path, tmp_path: Path) -> None:
     ("name", "text", "message"),
     [
         ("K", "[[[1, 0", "not valid JSON"),
-        ("xyz", json.dumps(labels(2)["xyz"].tolist()), "expected 3 items, as many as in training_K.json, found 2"),
+        (
+            "xyz",
+            json.dumps(LABELS["evaluation"]["xyz"].tolist()),
+            "expected 3 items, as many as in training_K.json, found 2",
+        ),
         ("verts", json.dumps([[[0.0] * 3] * 777] * 3), "item 0: expected finite numbers of shape"),
         ("mano", "{}", "not valid JSON"),
     ],

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import scipy.sparse
 
-from s2hand.datasets.safe_pickle import BrokenPickleError, UnsafePickleError, safe_load
+from s2hand.datasets.safe_pickle import NUMPY_CLASSES, BrokenPickleError, UnsafePickleError, safe_load
 
 PROTOCOLS = range(pickle.HIGHEST_PROTOCOL + 1)
 RAN = []
@@ -181,6 +181,14 @@ def test_arrays_of_objects_are_refused(protocol):
 def test_arrays_of_anything_but_numbers_are_refused(array):
     with pytest.raises(UnsafePickleError, match="only numbers are read"):
         safe_load(pickle.dumps(array, protocol=2))
+
+
+def test_what_only_a_hand_model_needs_is_refused_elsewhere(chumpy):
+    assert safe_load(pickle.dumps({"a": np.arange(3.0)}), NUMPY_CLASSES)["a"].tolist() == [0, 1, 2]
+    matrix, constant = scipy.sparse.csc_matrix(np.eye(2)), selection(chumpy, np.eye(2), np.arange(4), (2, 2)).a
+    for value in (matrix, constant):
+        with pytest.raises(UnsafePickleError, match=r"refused (scipy|chumpy)\."):
+            safe_load(pickle.dumps(value, protocol=2), NUMPY_CLASSES)
 
 
 def test_a_class_cant_be_changed_through_its_state():
