@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import scipy.sparse
 
 from s2hand.datasets.cameras import Box, project
 from s2hand.datasets.files import DataError
@@ -260,9 +261,10 @@ def _objects(_: bytes) -> bytes:
         (_objects, r"refused .*don't trust this one"),
         (lambda _: pickle.dumps({"camMat": Bomb()}), r"refused (posix|nt)\.system.* nothing was run.*don't trust"),
         (lambda _: pickle.dumps({"camMat": np.eye(3), "handBeta": Bomb()}), r"refused (posix|nt)\.system"),
+        (lambda _: pickle.dumps({"camMat": scipy.sparse.csc_matrix(np.eye(3))}), r"refused scipy\.sparse"),
         (lambda _: pickle.dumps([np.eye(3)]), "expected a dictionary, found list"),
     ],
-    ids=["cut", "objects", "hostile", "hidden", "list"],
+    ids=["cut", "objects", "hostile", "hidden", "sparse", "list"],
 )
 @pytest.mark.parametrize("split", ["training", "evaluation"])
 def test_a_broken_or_hostile_pickle_is_one_line(
