@@ -4,13 +4,21 @@ import os
 import shutil
 import subprocess
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 import yaml
 
+from s2hand.train import load_hand_model
+from s2hand.train.checkpoint import WEIGHTS, Identity, hand_digest, write_weights
+from s2hand.train.model import HandNetwork
+from s2hand.train.settings import EncoderSettings, TrainSettings
+
 ROOT = Path(__file__).parents[2]
+SIZE = 64  # pixels of a crop of the untrained network
 COPIED = ("dvc.yaml", ".dvcignore", ".gitignore", "datasets", "detect", "train", "pipeline")
 TINY: dict[str, Any] = {
     "data.synthetic.train": 12,
@@ -68,12 +76,38 @@ class Project:
 
     def commit(self, message: str) -> None:
         self.run("git", "add", "-A")
-        self.run("git", "-c", "user.name=t", "-c", "user.email=t@example.org", "commit", "-qm", message)
+        self.run("git", "commit", "-qm", message)
+
+
+@dataclass(frozen=True)
+class Branches:
+    """A run on `main` and another on `longer`, which trains its joint stage twice as long; `longer` is checked out."""
+
+    project: Project
+    printed: str  # by the run on `longer`
 
 
 @pytest.fixture
 def project(tmp_path: Path) -> Project:
-    folder = tmp_path / "project"
+    return make_project(tmp_path / "project")
+
+
+@pytest.fixture(scope="session")
+def branches(tmp_path_factory: pytest.TempPathFactory) -> Branches:
+    """Two tiny runs take half a minute: the tests that only read share them, in one worker of xdist, in any order."""
+    made = make_project(tmp_path_factory.mktemp("branches") / "project")
+    made.run("dvc", "remote", "add", "--default", "storage", "../storage")
+    made.run("dvc", "repro")
+    made.commit("a run")
+    made.run("git", "switch", "-qc", "longer")
+    made.set(train__stages__joint__epochs=2)
+    printed = made.run("dvc", "repro").stdout
+    made.commit("twice as long")
+    return Branches(made, printed)
+
+
+def make_project(folder: Path) -> Project:
+    """Copy the pipeline into a new git repository, with parameters small enough for a test."""
     folder.mkdir()
     for name in COPIED:
         source = ROOT / name
@@ -84,9 +118,30 @@ def project(tmp_path: Path) -> Project:
     shutil.copy(ROOT / "params.yaml", folder / "params.yaml")
     made = Project(folder)
     made.run("git", "init", "-q", "-b", "main")
+    for key, value in (("user.name", "t"), ("user.email", "t@example.org")):
+        made.run("git", "config", key, value)
     made.run("dvc", "init", "-q")
     shutil.copy(ROOT / ".dvc" / "config", folder / ".dvc" / "config")
     shutil.copytree(ROOT / ".dvc" / "plots", folder / ".dvc" / "plots")
     made.set(**TINY)
     made.commit("start")
     return made
+
+
+@pytest.fixture(scope="session")
+def make_checkpoint():
+    """Write the weights of an untrained network into a folder; `samples` says how its crops were cut."""
+
+    def make(folder: Path, seed: int = 0, **samples: object) -> Path:
+        settings = TrainSettings(encoder=EncoderSettings(pretrained="never", points=True, grid=2))
+        hand = load_hand_model()
+        torch.manual_seed(seed)
+        network = HandNetwork(settings.encoder, hand)
+        with torch.no_grad():
+            network.encoder.head.weight.mul_(3)  # so that photographs differ in what they give
+        folder.mkdir(exist_ok=True)
+        identity = Identity(settings, hand_digest(hand), "data", SIZE, "code", samples)
+        write_weights(folder / WEIGHTS, network.state_dict(), identity)
+        return folder
+
+    return make

@@ -8,14 +8,10 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
-from s2hand.train.checkpoint import WEIGHTS, Identity, hand_digest, write_weights
 from s2hand.train.mano import load_hand_model
-from s2hand.train.model import HandNetwork
 from s2hand.train.render import render
-from s2hand.train.settings import EncoderSettings, TrainSettings
 
 SIDE = 96  # of a photograph
-SIZE = 64  # of a crop
 NAMES = ("a.png", "b.png", "c.png", "d.png", "more/e.png")
 
 
@@ -25,25 +21,6 @@ def one_thread():
     torch.set_num_threads(1)
     yield
     torch.set_num_threads(before)
-
-
-@pytest.fixture(scope="package")
-def make_checkpoint():
-    """Write the weights of an untrained network into a folder; `samples` says how its crops were cut."""
-
-    def make(folder: Path, seed: int = 0, **samples: object) -> Path:
-        settings = TrainSettings(encoder=EncoderSettings(pretrained="never", points=True, grid=2))
-        hand = load_hand_model()
-        torch.manual_seed(seed)
-        network = HandNetwork(settings.encoder, hand)
-        with torch.no_grad():
-            network.encoder.head.weight.mul_(3)  # so that photographs differ in what they give
-        folder.mkdir(exist_ok=True)
-        identity = Identity(settings, hand_digest(hand), "data", SIZE, "code", samples)
-        write_weights(folder / WEIGHTS, network.state_dict(), identity)
-        return folder
-
-    return make
 
 
 @pytest.fixture(scope="package")
