@@ -52,7 +52,7 @@ def _ho3d(version: int, images: int, competition: int) -> Challenge:
     return Challenge(
         title=f"HO-3D v{version}",
         images=images,
-        page=f"https://competitions.codalab.org/competitions/{competition}",
+        page=f"https://codalab.lisn.upsaclay.fr/competitions/{competition}",
         names={
             **_JOINTS,
             "xyz_procrustes_al_mean3d": "pa_mpjpe_cm",
@@ -78,8 +78,8 @@ CHALLENGES: Mapping[str, Challenge] = MappingProxyType(
             names={**_JOINTS, "xyz_al_mean3d": "pa_mpjpe_cm", "xyz_al_auc3d": "pa_auc_j", **_MESHES},
             paper=TABLE_2,
         ),
-        "ho3d_v2": _ho3d(2, 11524, 22485),
-        "ho3d_v3": _ho3d(3, 20137, 33267),
+        "ho3d_v2": _ho3d(2, 11524, 4318),
+        "ho3d_v3": _ho3d(3, 20137, 4393),
     }
 )
 """By the name of the data set, `Dataset.name`. Photographs in FreiHAND's layout, such as the synthetic ones, count as

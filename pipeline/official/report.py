@@ -81,7 +81,7 @@ def print_evaluation(evaluation: Evaluation, console: Console | None = None) -> 
             f"{challenge.title}: no official numbers: they need the truth, evaluation_xyz.json and "
             "evaluation_verts.json, in the data set's folder",
         )
-    _say(console, f"submission: {evaluation.submission}, for {challenge.page}")
+    _say(console, f"submission: {evaluation.submission}; its zip is taken at {challenge.page}")
 
 
 def _numbers(evaluation: Evaluation, metrics: Mapping[str, float]) -> Table:
@@ -99,19 +99,21 @@ def _numbers(evaluation: Evaluation, metrics: Mapping[str, float]) -> Table:
 
 
 def _comparison(challenge: Challenge, metrics: Mapping[str, float]) -> Table:
-    table = _table("Procrustes-aligned, beside the paper's")
-    table.add_column("")
-    table.add_column("3D or 2D labels")
+    table = _table("After Procrustes alignment, beside the paper's")
+    table.add_column("", no_wrap=True)
+    table.add_column("labels")
     for _, heading in COLUMNS:
-        table.add_column(heading, justify="right")
+        table.add_column(heading.replace(" (", "\n("), justify="right", no_wrap=True)
     for row in challenge.paper.rows:
-        table.add_row(row.method, row.supervision, *_cells(row.values), style="dim")
-    table.add_row("this submission", "", *_cells(metrics))
+        cells = [_as_printed(row.values[key]) if key in row.values else "-" for key, _ in COLUMNS]
+        table.add_row(row.method, row.supervision, *cells, style="dim")
+    table.add_row("this submission", "", *(f"{metrics[key]:.3f}" if key in metrics else "-" for key, _ in COLUMNS))
     return table
 
 
-def _cells(values: Mapping[str, float]) -> list[str]:
-    return [f"{values[key]:.3f}" if key in values else "-" for key, _ in COLUMNS]
+def _as_printed(value: float) -> str:
+    """Return the digits that the paper has: two after the point, or three."""
+    return f"{value:.2f}" if round(value, 2) == value else f"{value:.3f}"
 
 
 def _table(title: str) -> Table:

@@ -14,8 +14,9 @@ from s2hand.datasets.freihand import FreiHand
 from s2hand.datasets.images import read_image
 from s2hand.datasets.packs import Pack
 from s2hand.pipeline.layout import EVAL_PACK, METRICS, MODEL, PREDICTIONS, PREPARED, TRAIN_PACK
+from s2hand.pipeline.official.evaluation import evaluate_submission
 from s2hand.pipeline.params import load_params
-from s2hand.pipeline.sources import INDEX
+from s2hand.pipeline.sources import INDEX, open_source
 from s2hand.pipeline.stages import detect, evaluate, pack, prepare
 from s2hand.pipeline.synthetic import SyntheticSettings, make_dataset
 from s2hand.train.mano import OPEN_HAND
@@ -115,6 +116,18 @@ def test_from_the_disk_to_metrics(
     assert ("silhouette_iou" in metrics["network"]) == (not truth)
     assert ("wrist_cm" in metrics["network"]) == (dataset.startswith("ho3d") and not truth)
     assert (PREDICTIONS / "pred.json").is_file() == (preset != "folder")
+    if preset != "folder":
+        check_official_numbers(metrics["network"] if truth else None)
+
+
+def check_official_numbers(network: dict[str, float] | None) -> None:
+    """What goes to the challenge, in its own axes and order, has the numbers that the stage measured."""
+    dataset = open_source(load_params().data, PREPARED)
+    for name in ("pred.json", "pred.zip"):
+        measured = evaluate_submission(dataset, PREDICTIONS / name).metrics
+        assert (measured is None) == (network is None)
+        for key in ("mpjpe_cm", "root_mpjpe_cm", "pa_mpjpe_cm", "mpvpe_cm", "pa_mpvpe_cm"):
+            assert measured is None or network is None or measured[key] == pytest.approx(network[key], abs=1e-3)
 
 
 def check_packs(dataset: str, truth: bool, crop_scale: float) -> None:

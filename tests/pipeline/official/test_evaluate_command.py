@@ -73,6 +73,8 @@ def test_ho3d_in_its_own_axes_and_order(
     assert done.exit_code == 0, done.output
     assert "xyz_scale_trans_al_mean3d" in done.stdout
     assert "Table 3: HO-3D v2" in done.stdout
+    ours = [line.split() for line in done.stdout.splitlines() if line.startswith(" S2HAND")]
+    assert ours == [["S2HAND", "none", "0.773", "1.14", "0.777", "1.12", "0.45", "0.93"]]
     scores, metrics = json.loads((tmp_path / "scores/scores.json").read_text()), expected(reference)
     for name, key in CHALLENGES["ho3d_v2"].names.items():
         if key in metrics and "auc" not in key and not key.endswith(("f5", "f15")):
@@ -87,7 +89,7 @@ def test_without_truth_the_submission_is_named(tmp_path: Path, freihand: Path, e
     assert done.exit_code == 0
     first, second = done.stdout.splitlines()
     assert "need the truth, evaluation_xyz.json and evaluation_verts.json" in first
-    assert second.startswith(f"submission: {tmp_path / 'freihand/pred.zip'}, for https://")
+    assert second.startswith(f"submission: {tmp_path / 'freihand/pred.zip'}; its zip is taken at https://")
     assert json.loads((tmp_path / "scores/scores.json").read_text())["official"] is None
     assert not (tmp_path / "scores/scores.txt").exists()
 
