@@ -10,6 +10,7 @@ import typer
 from s2hand.detect.cli import app as detect_app
 from s2hand.detect.console import show_progress, user_errors
 from s2hand.pipeline.checkpoint_cli import app as checkpoint_app
+from s2hand.pipeline.doctor.command import doctor
 from s2hand.pipeline.experiments.cli import app as experiments_app
 from s2hand.pipeline.official.command import evaluate
 from s2hand.pipeline.reconstruct.command import reconstruct
@@ -25,6 +26,7 @@ app.add_typer(detect_app, name="detect")
 app.add_typer(train_app, name="train")
 app.add_typer(checkpoint_app, name="checkpoint")
 app.add_typer(experiments_app, name="experiments")
+app.command()(doctor)
 app.command()(evaluate)
 app.command()(reconstruct)
 

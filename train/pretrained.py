@@ -29,7 +29,7 @@ def backbone_weights(choice: Literal["auto", "always", "never"]) -> dict[str, Te
     """
     if choice == "never":
         return None
-    path = _cached() or _download()
+    path = cached_weights() or _download()
     if path is not None:
         try:
             return load_file(path)
@@ -49,7 +49,8 @@ def _say_from_scratch() -> None:
     log.warning("no ImageNet weights here (%s): the network starts from scratch", REPOSITORY)
 
 
-def _cached() -> Path | None:
+def cached_weights() -> Path | None:
+    """Where the weights are in the cache of the Hugging Face hub, if they are there."""
     from huggingface_hub import try_to_load_from_cache
 
     found = try_to_load_from_cache(REPOSITORY, _FILE)

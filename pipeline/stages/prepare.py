@@ -23,7 +23,7 @@ def prepare(params: Params, prepared: Path) -> None:
     """Fill the folder `prepared`; its index is written last."""
     prepared.mkdir(parents=True, exist_ok=True)
     if source_name(params.data) == SYNTHETIC:
-        _check_hand(Path(params.data.input))
+        check_hand(Path(params.data.input))
         settings = params.data.synthetic.model_copy(update={"seed": params.seed})
         with show_progress("photographs") as report:
             make_dataset(settings, prepared / TREE, report)
@@ -36,7 +36,7 @@ def prepare(params: Params, prepared: Path) -> None:
         typer.echo(f"{index['dataset']}, {split}: {found}", err=True)
 
 
-def _check_hand(path: Path) -> None:
+def check_hand(path: Path) -> None:
     """Refuse another hand than the package's own: DVC watches this file, the photographs must show it."""
     if not path.is_file() or sha256_file(path) != sha256_file(OPEN_HAND):
         raise ValueError(

@@ -115,7 +115,7 @@ def nowhere(monkeypatch, tmp_path):
         raise OSError("no network")
 
     monkeypatch.setattr(pretrained.socket, "create_connection", refuse)
-    monkeypatch.setattr(pretrained, "_cached", lambda: None)
+    monkeypatch.setattr(pretrained, "cached_weights", lambda: None)
     pretrained._say_from_scratch.cache_clear()
 
 
@@ -137,7 +137,7 @@ def test_cached_weights_are_used(monkeypatch, tmp_path):
     weights["conv_stem.weight"] = torch.full_like(weights["conv_stem.weight"], 7)
     weights["classifier.weight"] = torch.zeros(1000, 1280)
     save_file(weights, tmp_path / "model.safetensors")
-    monkeypatch.setattr(pretrained, "_cached", lambda: tmp_path / "model.safetensors")
+    monkeypatch.setattr(pretrained, "cached_weights", lambda: tmp_path / "model.safetensors")
     network = Encoder(EncoderSettings(pretrained="auto"), ANCHOR)
     assert (network.backbone.conv_stem.weight == 7).all()
 

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from s2hand.train.export.network import FlatNetwork, draw_crops
 
-METADATA = "s2hand.json"
+METADATA = "about.json"
 """The file inside the TorchScript file that says what it is."""
 
 

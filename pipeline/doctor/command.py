@@ -1,0 +1,54 @@
+"""The command `s2hand doctor`."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from s2hand.detect.console import EXIT_USER_ERROR, user_errors
+
+if TYPE_CHECKING:
+    from s2hand.pipeline.doctor.finding import Finding
+
+COLOURS = {"ok": "green", "missing": "red", "broken": "red", "optional": "dim"}
+READY = "everything is there that these parameters need"
+_WIDTH_IN_FILES = 140
+
+
+def doctor(
+    params: Annotated[Path, typer.Option(help="The parameters whose needs are looked at.")] = Path("params.yaml"),
+    as_json: Annotated[bool, typer.Option("--json", help="Print a JSON list instead of the table.")] = False,
+) -> None:
+    """What is there, what is missing, where to get it. Exit code 1 where the parameters need what is not there."""
+    with user_errors("nothing was changed"):
+        from s2hand.pipeline.doctor.examine import examine, wanting
+
+        findings = examine(params)
+        wrong = wanting(findings)
+        if as_json:
+            typer.echo(json.dumps([asdict(finding) for finding in findings], indent=1))
+        else:
+            _print_table(findings)
+            typer.echo(f"needed, but missing or broken: {', '.join(wrong)}" if wrong else READY)
+    if wrong:
+        raise typer.Exit(EXIT_USER_ERROR)
+
+
+def _print_table(findings: Sequence["Finding"]) -> None:
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    console = Console()
+    if not console.is_terminal:
+        console = Console(width=_WIDTH_IN_FILES)
+    table = Table(padding=(0, 1))
+    for title in ("state", "what", "found", "used for", "what to do"):
+        table.add_column(title, overflow="fold")
+    for one in findings:
+        state = Text(one.state, style=COLOURS[one.state])
+        table.add_row(state, *(Text(text) for text in (one.name, one.found, one.used_for, one.what_to_do)))
+    console.print(table)
