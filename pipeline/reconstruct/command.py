@@ -105,7 +105,10 @@ def _settings(**values: Any) -> "ReconstructSettings":
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         option = {"formats": "format"}.get(str(first["loc"][0]), str(first["loc"][0])).replace("_", "-")
-        raise ValueError(f"--{option}: {first['msg']}, found {first['input']!r}") from None
+        problem = (
+            first["ctx"]["error"] if first["type"] == "value_error" else f"{first['msg']}, found {first['input']!r}"
+        )
+        raise ValueError(f"--{option}: {problem}") from None
 
 
 def _print_summary(summary: "Summary", out: Path, settings: "ReconstructSettings") -> None:
@@ -117,8 +120,8 @@ def _print_summary(summary: "Summary", out: Path, settings: "ReconstructSettings
         "hands": f"{summary.hands}" + (f", {earlier} of them from an earlier run" if earlier else ""),
         "mean confidence": f"{found.mean_confidence:.3f}" if summary.hands else "none",
         "failures": f"{found.failures}" + (f", see {out / 'keypoints/failures.parquet'}" if found.failures else ""),
-        "detection": f"{duration(found.seconds)}, {found.images_per_second:.1f} photographs/s",
-        "reconstruction": f"{duration(summary.seconds)}, {summary.hands_per_second:.1f} hands/s",
+        "detection": _speed(found.seconds, found.images - found.resumed, "photographs"),
+        "reconstruction": _speed(summary.seconds, summary.made, "hands"),
         "tables": f"{out}/hands-*.parquet",
         "meshes": f"{out / 'meshes'} ({meshes})" if meshes else "none",
         "overlays": f"{out / 'overlays'}" if settings.overlays else "none",
@@ -126,3 +129,7 @@ def _print_summary(summary: "Summary", out: Path, settings: "ReconstructSettings
     }
     for name, value in rows.items():
         typer.echo(f"{name:<20} {value}")
+
+
+def _speed(seconds: float, count: int, what: str) -> str:
+    return f"{duration(seconds)}, {count / max(seconds, 1e-9):.1f} {what}/s" if count else "from an earlier run"

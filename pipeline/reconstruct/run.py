@@ -33,11 +33,6 @@ class Summary:
     seconds: float  # that the reconstruction of these took, without their detection
     sheet: Path | None
 
-    @property
-    def hands_per_second(self) -> float:
-        """Return the speed of this run."""
-        return self.made / max(self.seconds, 1e-9)
-
 
 def run_reconstruction(
     images: Path,
@@ -57,6 +52,8 @@ def run_reconstruction(
     """
     report = progress or (lambda label, done, total: None)
     check_place(images, out)
+    if settings.intrinsics is not None and not settings.intrinsics.is_file():
+        raise DataError(f"{settings.intrinsics}: no such file; expected a JSON file with the cameras' K")
     reconstructor = Reconstructor.load(
         settings.checkpoint,
         settings.hand,
@@ -104,8 +101,9 @@ def _make(store: HandStore, shop: Shop, manifest: Manifest, report: Callable[[in
         rows = shop.make(to_arrays(table), count)
         store.write(number, shard.sha256, rows)
         made += len(rows)
-        done = before + shard.images  # those without a hand, too
-        report(done, manifest.images)
+        if done < before + shard.images:  # those without a hand
+            done = before + shard.images
+            report(done, manifest.images)
     return made
 
 
