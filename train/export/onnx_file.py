@@ -10,6 +10,7 @@ from torch import Tensor
 
 from s2hand.train.export.network import INPUTS, OUTPUTS, FlatNetwork, draw_crops
 
+_LARGEST_BATCH = 1 << 20  # more than fits anywhere; older versions of torch want a bound
 _ERRORS_ONLY = 3  # of onnxruntime's levels
 
 
@@ -54,7 +55,7 @@ def run_onnx(path: Path) -> Callable[[Tensor, Tensor], list[Tensor]]:
 
 
 def _translate(network: FlatNetwork, size: int) -> Any:
-    batch = torch.export.Dim("batch")
+    batch = torch.export.Dim("batch", max=_LARGEST_BATCH)
     with warnings.catch_warnings(), torch.no_grad():
         # Said of every name that two inputs share.
         warnings.filterwarnings("ignore", "# The axis name: batch will not be used", UserWarning)
