@@ -35,9 +35,9 @@ class RefineWeights(Settings):
 class RefineSettings(Settings):
     """All of a refinement. Defaults: what brought the aligned joints nearest to the truth of synthetic photographs."""
 
-    place_steps: int = Field(default=20, ge=0)
+    place_steps: int = Field(default=30, ge=0)
     """Steps that move and turn the hand as it is."""
-    pose_steps: int = Field(default=60, ge=0)
+    pose_steps: int = Field(default=80, ge=0)
     """Steps that bend it and change its shape, too."""
     pixels: bool = False
     """Fit colours and light to the pixels afterwards."""
