@@ -5,8 +5,8 @@
 The pack's keypoints are those that the detect stage found, its truth that of synthetic photographs. FOLDER, if there is
 one, holds photographs of hands, each filling its picture, and `labels.json`: per image, by its path relative to FOLDER,
 `hand` (left or right), `xyz_m` (21 x 3, metres, camera) and `K`; their keypoints are detected by `slim`. Joint errors
-are in millimetres, 2D ones in pixels of a 224 px crop. Times are those of a network that has learnt nothing, on which they
-don't depend.
+are in millimetres, 2D ones in pixels of a 224 px crop. Times are those of hands of a network that has learnt nothing,
+which takes as long.
 """
 
 import time
