@@ -15,7 +15,8 @@ if TYPE_CHECKING:
 
 COLOURS = {"ok": "green", "missing": "red", "broken": "red", "optional": "dim"}
 READY = "everything is there that these parameters need"
-_WIDTH_IN_FILES = 140
+_WIDTH_IN_FILES = 170
+_USE_WIDTH = 24  # the other columns hold paths and addresses, which are better whole
 
 
 def doctor(
@@ -47,7 +48,7 @@ def _print_table(findings: Sequence["Finding"]) -> None:
         console = Console(width=_WIDTH_IN_FILES)
     table = Table(padding=(0, 1))
     for title in ("state", "what", "found", "used for", "what to do"):
-        table.add_column(title, overflow="fold")
+        table.add_column(title, overflow="fold", max_width=_USE_WIDTH if title == "used for" else None)
     for one in findings:
         state = Text(one.state, style=COLOURS[one.state])
         table.add_row(state, *(Text(text) for text in (one.name, one.found, one.used_for, one.what_to_do)))
