@@ -1,7 +1,7 @@
 import numpy as np
 
 from s2hand.datasets.cameras import Box
-from s2hand.datasets.crop_boxes import around_keypoints, widened_square
+from s2hand.datasets.crop_boxes import around_keypoints, crop_square, widened_square
 
 
 def keypoints(*points: tuple[float, float, float]) -> np.ndarray:
@@ -14,6 +14,15 @@ def keypoints(*points: tuple[float, float, float]) -> np.ndarray:
 def test_a_widened_square_keeps_the_centre() -> None:
     assert widened_square(Box(10, 20, 40, 10), 2.0) == Box(-10, -15, 80, 80)
     assert widened_square(Box(0, 0, 30, 30), 1.0) == Box(0, 0, 30, 30)
+
+
+def test_what_is_cut_around() -> None:
+    looked_at, known = Box(0, 0, 100, 100), Box(40, 40, 20, 10)
+    seen = keypoints((10, 10, 0.9), (30, 50, 0.5))
+    assert crop_square(looked_at, seen, "square", 1.0, known) == looked_at
+    assert crop_square(looked_at, seen, "keypoints", 2.0) == Box(-20, -10, 80, 80)
+    assert crop_square(looked_at, seen, "keypoints", 1.0, known) == Box(40, 35, 20, 20)
+    assert crop_square(looked_at, keypoints(), "keypoints", 1.0) == looked_at
 
 
 def test_only_trusted_keypoints_count() -> None:

@@ -74,7 +74,7 @@ def _write_tiny_pack(path, broken=False):
         image = cv2.resize(rng.integers(0, 256, (8, 8, 3), dtype=np.uint8), (64, 64))
         box = Box(0, 0, 224, 224)
         rows.append(Sample(name=name, image=image, K=K, keypoints=keypoints, mirrored=False, box=box))
-    write_pack(path, rows, sources={"drawn": "by the tests"}, parameters={})
+    write_pack(path, rows, sources={"drawn": "by the tests"}, parameters={"crop": "square"})
     return path
 
 

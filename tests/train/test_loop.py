@@ -98,6 +98,7 @@ def test_a_run_writes_weights_state_and_history(whole, tiny_pack):
     identity = read_checkpoint(whole).identity
     assert identity.settings == settings()
     assert identity.image_size == 64
+    assert identity.samples == {"crop": "square"}
 
 
 def test_the_loss_is_the_weighted_sum_of_the_terms(whole):

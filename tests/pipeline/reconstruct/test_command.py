@@ -1,0 +1,43 @@
+"""The command `s2hand reconstruct`: one line for what is wrong, a summary of what was made."""
+
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from s2hand.pipeline.cli import app
+
+
+def call(*options: object) -> tuple[int, str]:
+    result = CliRunner().invoke(app, ["reconstruct", *map(str, options)])
+    return result.exit_code, result.output
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (("--format", "stl"), "--format: Input should be 'glb', 'obj' or 'ply', found 'stl'"),
+        (("--format", "glb,glb"), "--format: expected each format once, found glb,glb"),
+        (("--field-of-view", 0.5), "--field-of-view: Input should be greater than 1"),
+        (("--intrinsics", "gone.json"), "gone.json: no such file; expected a JSON file with the cameras' K"),
+        (("--boxes", "b.csv", "--localize", "slim"), "boxes and localize both say where the hands are"),
+    ],
+)
+def test_what_is_wrong_is_said_in_one_line(
+    options: tuple[object, ...], message: str, checkpoint: Path, photographs: Path, tmp_path: Path
+) -> None:
+    required = ("--images", photographs, "--checkpoint", checkpoint, "--out", tmp_path / "out")
+    code, output = call(*required, *options)
+    assert code == 1
+    assert message in output
+    assert len(output.strip().splitlines()) == 1
+
+
+def test_a_summary_of_what_was_made(checkpoint: Path, photographs: Path, tmp_path: Path) -> None:
+    required = ("--images", photographs, "--checkpoint", checkpoint, "--out", tmp_path / "out", "--device", "cpu")
+    code, output = call(*required, "--format", "none", "--no-overlays", "--side", "left")
+    lines = dict(line.split(None, 1) for line in output.splitlines() if not line.startswith(("mean", "contact")))
+    assert code == 0
+    assert (lines["hands"], lines["meshes"], lines["overlays"]) == ("5", "none", "none")
+    code, output = call(*required, "--format", "none", "--no-overlays", "--side", "left")
+    assert "5, 5 of them from an earlier run" in output
