@@ -1,8 +1,12 @@
 """Checkpoints: whole, and only for what they were trained with."""
 
+from importlib.metadata import version
+
 import numpy as np
 import pytest
 import torch
+from safetensors import safe_open
+from safetensors.torch import save_file
 
 from s2hand.datasets.packs import Pack
 from s2hand.train.checkpoint import (
@@ -11,6 +15,7 @@ from s2hand.train.checkpoint import (
     WEIGHTS,
     CheckpointError,
     Identity,
+    find_checkpoint,
     hand_digest,
     read_checkpoint,
     read_state,
@@ -44,6 +49,20 @@ def test_weights_come_back_with_what_they_belong_to(trained, hand):
     checkpoint = read_checkpoint(trained)
     assert checkpoint.identity == Identity(SETTINGS, hand_digest(hand), "data", 64, "code")
     assert "encoder.head.weight" in checkpoint.weights
+
+
+def test_weights_say_which_versions_made_them(trained, tmp_path):
+    assert read_checkpoint(trained).versions == {"s2hand": version("s2hand"), "torch": torch.__version__}
+    with safe_open(trained / WEIGHTS, "pt") as file:
+        older = {key: value for key, value in file.metadata().items() if key not in ("versions", "samples")}
+    save_file({"encoder.head.weight": torch.zeros(1)}, tmp_path / WEIGHTS, older)
+    assert read_checkpoint(tmp_path).versions == {}
+
+
+def test_a_checkpoint_is_a_folder_or_a_file_in_it(tmp_path):
+    assert find_checkpoint(tmp_path) == (tmp_path, WEIGHTS)
+    assert find_checkpoint(tmp_path / BEST) == (tmp_path, BEST)
+    assert find_checkpoint(tmp_path / "not-yet") == (tmp_path / "not-yet", WEIGHTS)
 
 
 def test_hand_models_differ_by_digest(hand, random_hand_arrays):
@@ -83,7 +102,8 @@ def test_predictions_of_the_best_epoch_are_its_own(trained, tiny_pack, hand, tmp
 
 
 def test_another_hand_model_is_refused(trained, tiny_pack, mano_pickle):
-    with pytest.raises(CheckpointError, match="trained with another hand model than"):
+    expected, found = (hand_digest(load_hand_model(source))[:16] for source in ("open", mano_pickle))
+    with pytest.raises(CheckpointError, match=f"another hand model than .*digest {expected}, found {found}"):
         predict(trained, Pack(tiny_pack), str(mano_pickle))
 
 

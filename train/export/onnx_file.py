@@ -59,6 +59,8 @@ def _translate(network: FlatNetwork, size: int) -> Any:
     with warnings.catch_warnings(), torch.no_grad():
         # Said of every name that two inputs share.
         warnings.filterwarnings("ignore", "# The axis name: batch will not be used", UserWarning)
+        # torch 2.11's, of its own code.
+        warnings.filterwarnings("ignore", r"`isinstance\(treespec, LeafSpec\)` is deprecated", FutureWarning)
         program = torch.onnx.export(
             network,
             draw_crops(2, size),
