@@ -3,9 +3,9 @@
     python benchmarks/reconstruct.py [--device cuda] [--threads 2] [--clock cpu]
 
 Two networks, by the hand model of the package: the embedded default's (64 px, `params.yaml`) and the paper's (224 px,
-`presets/freihand.yaml`); the 2D branch has no part in it. The weights are fresh: times do not depend on them. `network_ms`
-is the network alone, its crops on the device; `whole` counts all that `Reconstructor.from_crops` does, the way
-back to the photograph included. It writes benchmarks/results/reconstruct.json, or reconstruct-cuda.json.
+`presets/freihand.yaml`); the 2D branch has no part in it. The weights are fresh: times do not depend on them.
+`network_ms` is the network alone, its crops on the device; `whole` counts all that `Reconstructor.from_crops` does, the
+way back to the photograph included. It writes benchmarks/results/reconstruct.json, or reconstruct-cuda.json.
 """
 
 import argparse
