@@ -67,8 +67,11 @@ def _write_submission(
 
 def _write_columns(path: Path, columns: Columns) -> None:
     """Write a table that `dvc plots` draws; what is unknown becomes `nan`, which leaves a gap."""
-    rounded = [np.round(values, 6) if values.dtype.kind == "f" else values for values in columns.values()]
+    rounded = {
+        name: np.round(values.astype(np.float64), 6) if values.dtype.kind == "f" else values
+        for name, values in columns.items()
+    }
     with replacing(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
-        writer.writerow(columns)
-        writer.writerows(zip(*(values.tolist() for values in rounded), strict=True))
+        writer.writerow(rounded)
+        writer.writerows(zip(*(values.tolist() for values in rounded.values()), strict=True))
