@@ -2,7 +2,6 @@ import io
 import math
 import pickle
 import struct
-import time
 import zlib
 from pathlib import Path
 from typing import Any
@@ -167,20 +166,6 @@ def test_reduced_decoding_keeps_every_point_in_place(
     assert image.shape == (math.ceil(whole.shape[0] / reduce), math.ceil(whole.shape[1] / reduce), 3)
     blocks = whole[: height * reduce, : width * reduce].reshape(height, reduce, width, reduce, 3)
     assert np.abs(image[:height, :width] - blocks.mean(axis=(1, 3))).mean() < (2 if suffix == "jpg" else 0.6)
-
-
-def test_reduced_decoding_of_a_jpeg_is_faster() -> None:
-    noise = np.random.default_rng(0).integers(0, 256, (100, 100, 3), dtype=np.uint8)
-    data = encode(Image.fromarray(cv2.resize(noise, (2000, 2000)).astype(np.uint8)), "jpg")
-
-    def seconds(reduce: int) -> float:
-        decode_image(data, "a", reduce)
-        started = time.thread_time()
-        for _ in range(3):
-            decode_image(data, "a", reduce)
-        return time.thread_time() - started
-
-    assert seconds(8) < 0.6 * seconds(1)
 
 
 def bomb(suffix: str, width: int, height: int) -> bytes:
