@@ -128,13 +128,14 @@ class ShardStore:
         _write_table(self.folder / shard_name(number), rows_to_table(rows, metadata))
 
     def finish(self, count: int) -> Manifest:
-        """End a run of `count` shards: remove others, write the failures, and last the manifest.
+        """End a run of `count` shards: remove others and what killed workers left, write the failures, last the manifest.
 
         Raises:
             DataError: a shard is missing, or was not made from this store's provenance.
         """
         for name in sorted(shard_names(self.folder) - {shard_name(number) for number in range(count)}):
             (self.folder / name).unlink()
+        remove_partial_files(self.folder)
         shards, failures = [], []
         for number in range(count):
             shard, failed = self._finished_shard(number)

@@ -171,6 +171,15 @@ def test_no_hand_anywhere(tmp_path: Path) -> None:
     assert len(read_keypoints(tmp_path / "out")) == 0
 
 
+def test_a_worker_that_was_killed_meanwhile_leaves_nothing(tmp_path: Path) -> None:
+    store = ShardStore(tmp_path / "out", SLIM)
+    with store.writing():
+        (tmp_path / "out" / ".part-00000.parquet.0123.partial").write_bytes(b"PAR1")
+        store.write(0, [Source("a.jpg", 1, "aa")], [], [])
+        store.finish(1)
+    assert not [name for name in contents(tmp_path / "out") if name.endswith(".partial")]
+
+
 def test_an_unreadable_file_has_a_fingerprint(tmp_path: Path) -> None:
     assert fingerprint(tmp_path, "missing.jpg") == Source("missing.jpg", 0, "")
 
