@@ -22,7 +22,7 @@ types: .venv/installed
 	mypy
 
 unit: .venv/installed
-	pytest -n 2 --dist loadgroup
+	pytest -n 2 --dist loadfile
 
 format: .venv/installed
 	ruff format .

@@ -94,7 +94,7 @@ def project(tmp_path: Path) -> Project:
 
 @pytest.fixture(scope="session")
 def branches(tmp_path_factory: pytest.TempPathFactory) -> Branches:
-    """Two tiny runs take half a minute: the tests that only read share them, in one worker of xdist, in any order."""
+    """Two tiny runs take half a minute: the tests of a file share them, in any order."""
     made = make_project(tmp_path_factory.mktemp("branches") / "project")
     made.run("dvc", "remote", "add", "--default", "storage", "../storage")
     made.run("dvc", "repro")

@@ -1,12 +1,17 @@
-"""What DVC promises its users, between two branches of a tiny run: comparisons, experiments, clones."""
+"""Tiny runs on two branches: what comes out of them, and what DVC promises of them: comparisons, experiments, clones.
+
+All share the runs, for which one worker of xdist has to run the whole file (`--dist loadfile`).
+"""
 
 import json
 import re
+from pathlib import Path
 from typing import Any
 
-import pytest
+import pyarrow.parquet as pq
+import torch
 
-pytestmark = pytest.mark.xdist_group("branches")
+from s2hand.train import load_hand_model
 
 PLOTS = {
     "Training losses",
@@ -22,6 +27,46 @@ def stages_run(printed: str) -> list[str]:
 
 def read(branches: Any, *command: str) -> Any:
     return json.loads(branches.project.run("dvc", *command, "--json").stdout)
+
+
+def check_predictions(folder: Path) -> None:
+    """MANO's parameters in the table give the joints beside them, and the challenge's file has the same ones."""
+    table = pq.read_table(folder / "predictions.parquet").to_pydict()
+    pose, shape, scale, rotation, translation = (
+        torch.tensor(table[name]) for name in ("pose", "shape", "scale", "rotation", "translation")
+    )
+    joints = scale.unsqueeze(2) * load_hand_model()(pose, shape, rotation).joints + translation.unsqueeze(1)
+    written = torch.tensor(table["joints_cam"]).view(-1, 21, 3)
+    assert table["hand"] == ["right"] * 6
+    torch.testing.assert_close(joints, written, atol=1e-5, rtol=1e-4)
+    challenge, vertices = json.loads((folder / "pred.json").read_text())
+    torch.testing.assert_close(torch.tensor(challenge), written, atol=2e-6, rtol=0)
+    assert torch.tensor(vertices).shape == (6, 778, 3)
+
+
+def check_official_numbers(project: Any, network: dict[str, float]) -> None:
+    """The run's submission and the one of its checkpoint are the same, and score as the metrics do."""
+    scores = json.loads(project.run("s2hand", "evaluate", "--json").stdout)["official"]
+    for official, ours in (("xyz_mean3d", "mpjpe_cm"), ("mesh_al_mean3d", "pa_mpvpe_cm")):
+        assert abs(scores[official] - network[ours]) < 1e-3
+    project.run("s2hand", "evaluate", "--checkpoint", "outputs/model", "--out", "outputs/again")
+    first, second = (
+        torch.tensor(json.loads((project.folder / "outputs" / name / "pred.json").read_text())[1])
+        for name in ("predictions", "again")
+    )
+    torch.testing.assert_close(first, second, atol=5e-6, rtol=0)
+
+
+def test_photographs_become_metrics(branches: Any) -> None:
+    project = branches.project
+    found = json.loads((project.folder / "results/metrics.json").read_text())
+    assert found["hands"] == 6
+    for who in ("network", "constant"):
+        assert found[who]["root_mpjpe_cm"] > 0
+        assert 0 <= found[who]["pa_auc_j"] <= 1
+    assert found["detector"]["mpjpe_px"] > 0
+    check_predictions(project.folder / "outputs/predictions")
+    check_official_numbers(project, found["network"])
 
 
 def test_a_parameter_of_training_runs_what_reads_it(branches: Any) -> None:
