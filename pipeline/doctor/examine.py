@@ -7,11 +7,19 @@ from s2hand.detect.hub import SLIM, packaged_path
 from s2hand.detect.settings import DetectSettings
 from s2hand.pipeline.doctor.data import examine_data
 from s2hand.pipeline.doctor.files import examine_hand, examine_weights
-from s2hand.pipeline.doctor.finding import Finding
+from s2hand.pipeline.doctor.finding import Finding, State
 from s2hand.pipeline.doctor.machine import examine_packages, examine_room
 from s2hand.pipeline.doctor.needs import images_of
 from s2hand.pipeline.doctor.project import examine_project
-from s2hand.pipeline.params import DataParams, EvaluateParams, PackParams, Params, ParamsError, load_params
+from s2hand.pipeline.params import (
+    PARAMS_FILE,
+    DataParams,
+    EvaluateParams,
+    PackParams,
+    Params,
+    ParamsError,
+    load_params,
+)
 from s2hand.train.mano import OPEN_HAND
 from s2hand.train.settings import TrainSettings
 
@@ -34,8 +42,10 @@ def wanting(findings: Sequence[Finding]) -> list[str]:
 def _parameters(path: Path) -> tuple[Finding, Params]:
     used_for = "what is needed here, and the run"
     if not path.exists():
-        what_to_do = "run this in the project's folder"
-        return Finding("parameters", "optional", f"{path} is not here: {_DEFAULTS}", used_for, what_to_do), defaults()
+        named = path != PARAMS_FILE  # a name that was mistyped is no readiness
+        what_to_do = "correct --params" if named else "run this in the project's folder"
+        state: State = "missing" if named else "optional"
+        return Finding("parameters", state, f"{path} is not here: {_DEFAULTS}", used_for, what_to_do), defaults()
     try:
         params = load_params(path)
     except (ParamsError, OSError, UnicodeDecodeError) as error:

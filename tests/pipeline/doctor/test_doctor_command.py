@@ -64,6 +64,14 @@ def test_it_works_without_parameters(tmp_path, monkeypatch):
     assert rows["parameters"]["found"] == "params.yaml is not here: the package's defaults are looked at"
 
 
+def test_parameters_that_were_named_have_to_be_there(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    rows = by_name(result := doctor("--json", "--params", "mistyped.yaml"))
+    assert result.exit_code == 1
+    assert rows["parameters"]["state"] == "missing"
+    assert rows["parameters"]["what_to_do"] == "correct --params"
+
+
 def test_what_is_missing_is_the_exit_code_of_the_process(place):
     place.set(hand_model="nowhere.pkl")
     command = [str(Path(sys.executable).with_name("s2hand")), "doctor", "--params", "params.yaml"]
