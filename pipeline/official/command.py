@@ -61,6 +61,8 @@ def _open(data: Path | None, source: Literal["auto", "freihand", "ho3d"]) -> "Da
     from s2hand.pipeline.sources import open_source
 
     if data is not None:
+        if not data.is_dir():
+            raise ValueError(f"--data: {data}: no such folder; expected FreiHAND's or HO-3D's")
         return open_source(DataParams(source=source, input=str(data)), PREPARED)
     if source != "auto":
         raise ValueError(f"--source {source}: expected --data with it; without, params.yaml names the data set")

@@ -116,7 +116,7 @@ def test_the_last_runs_predictions_on_the_data_set_of_params(
         (["--pred", "a.json", "--checkpoint", "b"], "--pred, --checkpoint: expected one of them, found both"),
         (["--source", "ho3d"], "--source ho3d: expected --data with it"),
         ([], "params.yaml: not found"),
-        (["--data", "nowhere"], "nowhere"),
+        (["--data", "nowhere"], "--data: nowhere: no such folder"),
         (["--data", "."], "a data set of kind folder has no official numbers"),
         (
             ["--data", "freihand", "--pred", "short.json"],
