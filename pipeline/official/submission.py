@@ -97,8 +97,8 @@ def _read(path: Path) -> dict[str, NDArray[Any]]:
     try:
         with zipfile.ZipFile(path) as archive, archive.open(_entry(archive, path)) as member:
             return load_json_lists(TextIOWrapper(member, encoding="utf-8"), path, SHAPES)
-    except (zipfile.BadZipFile, zlib.error) as error:
-        raise DataError(f"{path}: broken archive ({error}); zip it again") from error
+    except (zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError) as error:  # the last one: encrypted
+        raise DataError(f"{path}: broken archive ({error}); zip it again, without a password") from error
 
 
 def _entry(archive: zipfile.ZipFile, path: Path) -> str:

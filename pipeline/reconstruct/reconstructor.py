@@ -230,6 +230,8 @@ def _cameras(
     if K is None:
         return [intrinsics_from_fov(image.shape[1], image.shape[0], fov_degrees) for image in images]
     cameras = np.asarray(K, np.float64)
+    if not images:
+        return []
     if cameras.shape not in ((3, 3), (len(images), 3, 3)):
         raise ValueError(f"K: expected one [3, 3], or one for each of {len(images)} images, found {cameras.shape}")
     return list(np.broadcast_to(cameras, (len(images), 3, 3)))

@@ -52,8 +52,7 @@ def run_reconstruction(
     """
     report = progress or (lambda label, done, total: None)
     check_place(images, out)
-    if settings.intrinsics is not None and not settings.intrinsics.is_file():
-        raise DataError(f"{settings.intrinsics}: no such file; expected a JSON file with the cameras' K")
+    Cameras.read(settings.intrinsics, images, [], settings.field_of_view)  # refused now, if it is broken
     reconstructor = Reconstructor.load(
         settings.checkpoint,
         settings.hand,

@@ -5,6 +5,7 @@ from typing import Any
 
 from pydantic import Field, field_validator
 
+from s2hand.datasets.records import HANDS
 from s2hand.datasets.settings import Settings
 from s2hand.detect.settings import DetectSettings
 from s2hand.pipeline.reconstruct.formats import Format
@@ -34,6 +35,13 @@ class ReconstructSettings(Settings):
     """Hands at a time."""
     refine: RefineSettings | None = None
     """Fit each hand to its keypoints and pixels afterwards."""
+
+    @field_validator("hand")
+    @classmethod
+    def _model(cls, hand: str) -> str:
+        if hand in HANDS:
+            raise ValueError(f"names the hand model, `open` or a file; which hand is shown says --side {hand}")
+        return hand
 
     @field_validator("formats")
     @classmethod

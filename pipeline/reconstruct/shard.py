@@ -10,6 +10,7 @@ from pathlib import Path
 
 from s2hand.datasets.boxes import HandBox
 from s2hand.datasets.cameras import Box
+from s2hand.datasets.crop_boxes import widened_square
 from s2hand.datasets.files import DataError, remove_partial_files
 from s2hand.datasets.hand_crops import HandCrop
 from s2hand.datasets.keypoints import KeypointArrays
@@ -67,7 +68,10 @@ class Shop:
 
     def _make_folders(self, found: KeypointArrays) -> None:
         """Make the folders of the shard's files, and remove what a killed run left of such."""
-        files = {mesh_stem(image, 0) for image in found.images} | {overlay_file(image) for image in found.images}
+        places = ([mesh_stem] if self.formats else []) + (
+            [lambda image, _: overlay_file(image)] if self.overlays else []
+        )
+        files = {place(image, 0) for place in places for image in found.images}
         for folder in {(self.out / file).parent for file in files}:
             folder.mkdir(parents=True, exist_ok=True)
             remove_partial_files(folder)
@@ -98,8 +102,17 @@ class Shop:
                     seen = HandBox(
                         Box(*map(float, found.boxes[row])), "left" if found.hands[row] == "left" else "right"
                     )
-                    crops.append(self.reconstructor.cut(loaded.image, camera.K, seen, found.keypoints[row]))
+                    crops.append(
+                        self.reconstructor.cut(
+                            loaded.image, camera.K, seen, found.keypoints[row], self._given(seen.box)
+                        )
+                    )
                 yield Photograph(loaded, camera, rows, crops)
+
+    def _given(self, looked_at: Box) -> Box | None:
+        """Return where a file of boxes says that the hand is: what was looked at is a square around it, enlarged."""
+        detect = self.reconstructor.detect
+        return None if detect.boxes is None else widened_square(looked_at, 1 / detect.box_scale)
 
     def _write(self, found: KeypointArrays, one: Photograph, hands: Sequence[Reconstruction]) -> list[Row]:
         """Write the files of a photograph's hands, and return their rows."""

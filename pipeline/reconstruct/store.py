@@ -62,8 +62,8 @@ class HandStore:
             other = sorted(key for key in {*made_from, *expected} if made_from.get(key) != expected.get(key))
             if other and not anew:
                 raise DataError(
-                    f"{self.folder}: holds hands made with another {', '.join(other)}; give another --out, or --anew "
-                    "to reconstruct all again and replace them"
+                    f"{self.folder}: its hands were made otherwise: other {', '.join(other)}; give another --out, or "
+                    "--anew to reconstruct all again and replace them"
                 )
 
     @contextmanager

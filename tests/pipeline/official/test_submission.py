@@ -90,6 +90,18 @@ def test_other_content_is_refused(tmp_path: Path, content: Any, message: str) ->
             read_submission(tmp_path / name, FREIHAND, 2)
 
 
+def test_an_encrypted_archive_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "pred.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("pred.json", json.dumps(lists()))
+    data = bytearray(path.read_bytes())
+    for signature, place in ((b"PK\x03\x04", 6), (b"PK\x01\x02", 8)):  # the flags of both headers
+        data[data.index(signature) + place] |= 1
+    path.write_bytes(data)
+    with pytest.raises(DataError, match=r"pred\.zip: broken archive \(.*encrypted"):
+        read_submission(path, FREIHAND, 2)
+
+
 def test_other_files_are_refused(tmp_path: Path) -> None:
     path = tmp_path / "pred.zip"
     with pytest.raises(DataError, match=r"pred\.zip: no such file"):

@@ -19,7 +19,8 @@ def call(*options: object) -> tuple[int, str]:
         (("--format", "stl"), "--format: Input should be 'glb', 'obj' or 'ply', found 'stl'"),
         (("--format", "glb,glb"), "--format: expected each format once, found glb,glb"),
         (("--field-of-view", 0.5), "--field-of-view: Input should be greater than 1"),
-        (("--intrinsics", "gone.json"), "gone.json: no such file; expected a JSON file with the cameras' K"),
+        (("--intrinsics", "gone.json"), "gone.json: no such file"),
+        (("--hand", "left"), "--hand: names the hand model, `open` or a file; which hand is shown says --side left"),
         (("--boxes", "b.csv", "--localize", "slim"), "boxes and localize both say where the hands are"),
     ],
 )
@@ -41,3 +42,14 @@ def test_a_summary_of_what_was_made(checkpoint: Path, photographs: Path, tmp_pat
     assert (lines["hands"], lines["meshes"], lines["overlays"]) == ("5", "none", "none")
     code, output = call(*required, "--format", "none", "--no-overlays", "--side", "left")
     assert "5, 5 of them from an earlier run" in output
+
+
+def test_broken_intrinsics_are_refused_before_anything_is_detected(
+    checkpoint: Path, photographs: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "K.json").write_text("{")
+    required = ("--images", photographs, "--checkpoint", checkpoint, "--out", tmp_path / "out")
+    code, output = call(*required, "--intrinsics", tmp_path / "K.json")
+    assert code == 1
+    assert "K.json: not valid JSON" in output
+    assert not (tmp_path / "out").exists()

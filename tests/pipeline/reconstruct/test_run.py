@@ -14,11 +14,12 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
-from s2hand.datasets.cameras import project
+from s2hand.datasets.boxes import HandBox
+from s2hand.datasets.cameras import Box, project
 from s2hand.datasets.files import DataError, write_json
 from s2hand.datasets.keypoints import read_failures
 from s2hand.detect import DetectSettings
-from s2hand.pipeline import read_hands
+from s2hand.pipeline import Reconstructor, read_hands
 from s2hand.pipeline.reconstruct.run import Summary, run_reconstruction
 from s2hand.pipeline.reconstruct.settings import ReconstructSettings
 from s2hand.pipeline.reconstruct.store import hand_files
@@ -128,7 +129,7 @@ def test_another_checkpoint_is_refused_unless_asked_for(run: Run, make_checkpoin
     out, other = tmp_path / "out", make_checkpoint(tmp_path / "other", seed=1)
     run(out)
     before = content(out)
-    with pytest.raises(DataError, match="made with another checkpoint; give another --out, or --anew"):
+    with pytest.raises(DataError, match="made otherwise: other checkpoint; give another --out, or --anew"):
         run(out, checkpoint=other)
     assert content(out) == before
     assert run(out, checkpoint=other, formats=("ply",), anew=True).made == 5
@@ -184,3 +185,22 @@ def test_killed_and_run_again_gives_the_same_bytes(
     assert 0 < summary.made < summary.hands == 11
     run(tmp_path / "whole")
     assert content(tmp_path / "out") == content(tmp_path / "whole")
+
+
+def test_given_boxes_are_what_crops_are_cut_around(
+    make_checkpoint: Callable[..., Path], photographs: Path, tmp_path: Path
+) -> None:
+    """By a folder as from Python: the detections, which are elsewhere, do not move the crop of a hand that is given."""
+    checkpoint = make_checkpoint(tmp_path / "model", crop="keypoints", crop_scale=2.2)
+    (tmp_path / "boxes.csv").write_text("image,x,y,w,h,hand\na.png,30,24,40,50,right\n")
+    detect = DetectSettings(boxes=str(tmp_path / "boxes.csv"), box_scale=1.4)
+    settings = ReconstructSettings(checkpoint=checkpoint, device="cpu", detect=detect, formats=(), overlays=False)
+    run_reconstruction(photographs, tmp_path / "out", settings)
+    (row,) = read_hands(tmp_path / "out").to_pylist()
+    np.testing.assert_allclose(row["box"], [50 - 55, 49 - 55, 110, 110], atol=1e-3)
+    image = cv2.imread(str(photographs / "a.png"), cv2.IMREAD_COLOR_RGB)
+    ((hand,),) = Reconstructor.load(checkpoint, device="cpu").reconstruct(
+        [image], hands=[[HandBox(Box(30, 24, 40, 50), "right")]]
+    )
+    np.testing.assert_allclose(hand.joints_px, np.reshape(row["joints_px"], (21, 2)), atol=1e-2)
+    assert not (tmp_path / "out/meshes").exists()
