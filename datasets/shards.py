@@ -128,7 +128,7 @@ class ShardStore:
         _write_table(self.folder / shard_name(number), rows_to_table(rows, metadata))
 
     def finish(self, count: int) -> Manifest:
-        """End a run of `count` shards: remove others and what killed workers left; write failures, and last the manifest.
+        """End a run of `count` shards: remove others and what killed workers left, then write failures and manifest.
 
         Raises:
             DataError: a shard is missing, or was not made from this store's provenance.
