@@ -84,6 +84,7 @@ def _print_facts(facts: "Facts") -> None:
         {
             "file": f"{facts.path}, {facts.parameters:,} numbers",
             "hand model": f"{facts.hand_name or 'not known: neither the open hand nor --hand'}, digest {facts.hand}",
+            **({"--hand": f"another hand, digest {facts.other}"} if facts.other else {}),
             "crops": f"{facts.image_size} pixels",
             "training data": f"digest {facts.data}",
             "samples": _pairs(facts.samples),

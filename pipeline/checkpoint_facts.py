@@ -30,6 +30,7 @@ class Facts:
     parameters: int  # numbers in it, running statistics of the normalisations included
     hand: str  # digest of the hand model
     hand_name: str | None  # `open`, or the file that was given, if it is that one
+    other: str | None  # digest of the hand model that was given, if it is another
     image_size: int  # pixels of a side of the crops
     data: str  # digest of the training data
     samples: dict[str, Any]  # how the crops were cut
@@ -53,13 +54,14 @@ def read_facts(checkpoint: Path, hand: str | None = None) -> Facts:
     folder, name = find_checkpoint(checkpoint)
     saved = read_checkpoint(folder, name)
     identity = saved.identity
-    candidates = dict.fromkeys((OPEN, hand) if hand else (OPEN,))
+    digests = {one: hand_digest(load_hand_model(one)) for one in dict.fromkeys((hand or OPEN, OPEN))}
     settings = identity.settings.model_dump()
     return Facts(
         path=folder / name,
         parameters=sum(tensor.numel() for tensor in saved.weights.values()),
         hand=identity.hand,
-        hand_name=next((one for one in candidates if hand_digest(load_hand_model(one)) == identity.hand), None),
+        hand_name=next((one for one, digest in digests.items() if digest == identity.hand), None),
+        other=digests[hand] if hand and digests[hand] != identity.hand else None,
         image_size=identity.image_size,
         data=identity.data,
         samples=dict(identity.samples),

@@ -64,8 +64,15 @@ def test_show_names_a_given_hand_only_if_it_is_the_one(checkpoints, mano):
     assert rows(run("show", "--checkpoint", checkpoints["mano"]).stdout)["hand model"].startswith("not known")
     named = rows(run("show", "--checkpoint", checkpoints["mano"], "--hand", mano).stdout)["hand model"]
     assert named.startswith(f"{mano}, digest")
-    other = rows(run("show", "--checkpoint", checkpoints["open"], "--hand", mano).stdout)["hand model"]
-    assert other.startswith("open, digest")
+    other = rows(run("show", "--checkpoint", checkpoints["open"], "--hand", mano).stdout)
+    assert other["hand model"].startswith("open, digest")
+    assert other["--hand"] == f"another hand, digest {hand_digest(load_hand_model(mano))}"
+
+
+def test_show_refuses_a_hand_that_is_none(checkpoints):
+    result = run("show", "--checkpoint", checkpoints["open"], "--hand", "gone.pkl")
+    assert result.exit_code == 1
+    assert "gone.pkl: no such file" in result.output
 
 
 def test_show_as_json_has_everything(checkpoints):
