@@ -14,7 +14,6 @@ from s2hand.train.checkpoint import BEST, HISTORY, KEYPOINTS, STATE, WEIGHTS, re
 from s2hand.train.crash import CRASH, reproduce
 from s2hand.train.gradients import NonFiniteLossError
 from s2hand.train.loop import pick_device, train
-from s2hand.train.processes import Processes
 from s2hand.train.settings import (
     AugmentSettings,
     EncoderSettings,
@@ -24,7 +23,6 @@ from s2hand.train.settings import (
     StagesSettings,
     TrainSettings,
 )
-from s2hand.train.trainer import learning_rate, make_branches
 
 STILL = AugmentSettings(rotation_degrees=0.0, scale=1.0, shift=0.0, colour=0.0)
 
@@ -321,34 +319,3 @@ def test_a_gpu_that_is_not_there_is_refused(monkeypatch):
     assert pick_device("auto").type == "cpu"
     with pytest.raises(ValueError, match=r"train.device: cuda"):
         pick_device("cuda")
-
-
-def test_learning_rates_of_the_papers_schedule():
-    paper = TrainSettings().stages.shape
-    rates = [learning_rate(paper, epoch * 10, 10) for epoch in (0, 29, 30, 59, 60, 89)]
-    assert rates == [1e-3, 1e-3, 5e-4, 5e-4, 2.5e-4, 2.5e-4]
-    joint = TrainSettings().stages.joint
-    rates = [learning_rate(joint, epoch * 10, 10) for epoch in (0, 19, 20, 40, 59)]
-    assert rates == pytest.approx([2.5e-4, 2.5e-4, 2.5e-4 / 3, 2.5e-4 / 9, 2.5e-4 / 9])
-
-
-def test_learning_rates_of_the_cosine_schedule():
-    cosine = plan(2, schedule="cosine", warmup_steps=3)
-    rates = [learning_rate(cosine, step, 50) for step in range(100)]
-    assert rates[0] == pytest.approx(0.25e-3)
-    assert max(rates) == pytest.approx(1e-3, rel=0.01)
-    assert rates[50] == pytest.approx(0.5e-3, rel=0.01)
-    assert rates[-1] < 1e-6
-
-
-def test_first_weights_depend_on_the_seed_only():
-    from s2hand.train.mano import load_hand_model
-
-    hand = load_hand_model()
-    heads = []
-    for seed, noise in ((0, 1), (0, 2), (1, 1)):
-        torch.manual_seed(noise)
-        branches = make_branches(settings(seed=seed), hand, torch.device("cpu"), Processes())
-        heads.append(branches.reconstruction.encoder.head.weight.detach().clone())
-    assert torch.equal(heads[0], heads[1])
-    assert not torch.equal(heads[0], heads[2])
