@@ -8,5 +8,9 @@ PACKAGES = find_packages(include=[*FOLDERS, *(f"{folder}.*" for folder in FOLDER
 setup(
     package_dir={f"s2hand.{folder}": folder for folder in FOLDERS},
     packages=[f"s2hand.{package}" for package in PACKAGES],
-    package_data={"s2hand.detect": ["assets/*"], "s2hand.train": ["assets/*"]},
+    package_data={
+        "s2hand.detect": ["assets/*"],
+        "s2hand.train": ["assets/*"],
+        "s2hand.pipeline.report": ["templates/*"],
+    },
 )

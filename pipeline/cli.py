@@ -14,6 +14,7 @@ from s2hand.pipeline.doctor.command import doctor
 from s2hand.pipeline.experiments.cli import app as experiments_app
 from s2hand.pipeline.official.command import evaluate
 from s2hand.pipeline.reconstruct.command import reconstruct
+from s2hand.pipeline.report.command import report
 from s2hand.pipeline.train_cli import AFTER_INTERRUPT
 from s2hand.pipeline.train_cli import app as train_app
 
@@ -29,6 +30,7 @@ app.add_typer(experiments_app, name="experiments")
 app.command()(doctor)
 app.command()(evaluate)
 app.command()(reconstruct)
+app.command()(report)
 
 
 class Stage(StrEnum):

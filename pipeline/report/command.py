@@ -1,0 +1,30 @@
+"""`s2hand report`: a run as one HTML file."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from s2hand.detect.console import show_progress, user_errors
+
+
+def report(
+    out: Annotated[Path, typer.Option(help="The file to write, opened by any browser.")] = Path("outputs/report.html"),
+    project: Annotated[Path, typer.Option(help="The project's folder, in which `dvc repro` was run.")] = Path(),
+    against: Annotated[
+        str | None, typer.Option(help="A git revision, or another project's folder, to compare with.")
+    ] = None,
+    samples: Annotated[int, typer.Option(min=0, help="Hands in the gallery: best, worst and random ones.")] = 64,
+    choose: Annotated[list[str] | None, typer.Option(help="A photograph to show in any case; may be repeated.")] = None,
+) -> None:
+    """Write what a run made, learnt and got wrong as one HTML file.
+
+    Example: s2hand report --out report.html --against main
+    """
+    with user_errors("no report was written"):
+        from s2hand.pipeline.report.build import Wanted, build_report
+
+        wanted = Wanted(samples=samples, chosen=tuple(choose or ()), against=against)
+        with show_progress("report") as progress:
+            size = build_report(project, out, wanted, progress)
+        typer.echo(f"{out}: {size / 1e6:.1f} MB; open it in a browser")

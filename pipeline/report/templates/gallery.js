@@ -1,0 +1,1 @@
+// The gallery: filters, order, and the view in 3D.
