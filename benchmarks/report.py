@@ -17,6 +17,8 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
+from s2hand.pipeline.machine import core_count, processor_name
+
 RESULTS = Path(__file__).parent / "results"
 PACKAGES = ("s2hand", "torch", "numpy", "numba", "opencv-python-headless", "pyarrow", "h5py")
 
@@ -63,10 +65,9 @@ def hardware() -> dict[str, Value]:
 
     And how busy the machine is: times that were taken while others used it are too long.
     """
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     return {
-        "cpu": _cpu_name(),
-        "cores": cores,
+        "cpu": processor_name(),
+        "cores": core_count(),
         "memory_gib": _memory_gib(),
         "gpu": _gpu_name(),
         "system": f"{platform.system()} {platform.machine()}",
@@ -108,15 +109,6 @@ def median_ms(
 
 def _cell(value: Value) -> str:
     return "" if value is None else f"{value:.4g}" if isinstance(value, float) else str(value)
-
-
-def _cpu_name() -> str:
-    info = Path("/proc/cpuinfo")
-    if info.exists():
-        for line in info.read_text(encoding="utf-8").splitlines():
-            if line.startswith("model name"):
-                return line.split(":", 1)[1].strip()
-    return platform.processor() or platform.machine()
 
 
 def _memory_gib() -> float | None:

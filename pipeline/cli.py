@@ -41,13 +41,17 @@ class Stage(StrEnum):
     pack = "pack"
     train = "train"
     evaluate = "evaluate"
+    report = "report"
 
 
 @app.command()
 def stage(name: Annotated[Stage, typer.Argument(help="The stage's name in dvc.yaml.")]) -> None:
     """Run one stage of the pipeline as `dvc repro` does, with the parameters in params.yaml."""
     with user_errors(AFTER_INTERRUPT):
-        importlib.import_module(f"s2hand.pipeline.stages.{name}").run()
+        from s2hand.pipeline.stage_runs import noted
+
+        with noted(name):
+            importlib.import_module(f"s2hand.pipeline.stages.{name}").run()
 
 
 @app.command()

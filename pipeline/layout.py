@@ -8,6 +8,7 @@ PACKS = Path("data/packs")
 MODEL = Path("outputs/model")
 PREDICTIONS = Path("outputs/predictions")
 RESULTS = Path("results")
+REPORT = Path("outputs/report.html")
 
 HISTORY = RESULTS / "history.csv"
 METRICS = RESULTS / "metrics.json"

@@ -3,7 +3,6 @@
 import os
 import platform
 import shutil
-import subprocess
 from importlib.metadata import version
 from pathlib import Path
 
@@ -13,13 +12,11 @@ import torch
 from s2hand.detect.precision import has_bfloat16
 from s2hand.pipeline.doctor.finding import Finding, MissingError, look
 from s2hand.pipeline.doctor.needs import disk_bytes
+from s2hand.pipeline.machine import GB, ask_gpus
 from s2hand.pipeline.params import Params
 
-GB = 1e9
 LEAST_MEMORY = 2 * GB
 """What the embedded default takes, roughly, with its two processes."""
-
-_PATIENCE_S = 5.0
 
 
 def examine_packages(params: Params) -> list[Finding]:
@@ -62,15 +59,8 @@ def _gpu() -> str:
 
 
 def driver_version() -> str | None:
-    """The version of NVIDIA's driver, as its own tool tells; none where there is no such tool, or it fails."""
-    command = ("nvidia-smi", "--query-gpu=driver_version", "--format=csv,noheader")
-    if shutil.which(command[0]) is None:
-        return None
-    try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=_PATIENCE_S, check=True)
-    except (OSError, subprocess.SubprocessError):
-        return None
-    return next(iter(done.stdout.split()), None)
+    """The version of NVIDIA's driver; none where it does not tell."""
+    return next(iter(ask_gpus("driver_version")), None)
 
 
 def _memory() -> str:

@@ -6,10 +6,11 @@ from typing import Annotated
 import typer
 
 from s2hand.detect.console import show_progress, user_errors
+from s2hand.pipeline.layout import REPORT
 
 
 def report(
-    out: Annotated[Path, typer.Option(help="The file to write, opened by any browser.")] = Path("outputs/report.html"),
+    out: Annotated[Path, typer.Option(help="The file to write, opened by any browser.")] = REPORT,
     project: Annotated[Path, typer.Option(help="The project's folder, in which `dvc repro` was run.")] = Path(),
     against: Annotated[
         str | None, typer.Option(help="A git revision, or another project's folder, to compare with.")
