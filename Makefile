@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: install repro test lint types unit format slim-weights slim-boxes open-hand clean
+.PHONY: install repro test lint types unit coverage format slim-weights slim-boxes open-hand clean
 
 install: .venv/installed
 	@echo "installed in .venv; now: source .venv/bin/activate"
@@ -11,6 +11,7 @@ install: .venv/installed
 repro: .venv/installed
 	dvc repro
 	s2hand metrics
+	@echo "outputs/report.html: all of it to look at, in any browser"
 
 test: lint types unit
 
@@ -23,6 +24,9 @@ types: .venv/installed
 
 unit: .venv/installed
 	pytest -n 2 --dist loadfile
+
+coverage: .venv/installed
+	pytest -n 2 --dist loadfile --cov --cov-report=term --cov-report=html:outputs/coverage
 
 format: .venv/installed
 	ruff format .
