@@ -19,7 +19,7 @@ from s2hand.detect.detection import Detection, KeypointEstimator
 from s2hand.detect.memory import Batches, is_out_of_memory
 from s2hand.detect.openpose_estimator import OpenPoseEstimator
 from s2hand.detect.variants import SCALES, Precision, Variant
-from s2hand.detect.weights import SLIM, read_weights
+from s2hand.detect.weights import KEYPOINT_KINDS, SLIM, read_weights
 
 __all__ = ["Detection", "HandDetector", "KeypointEstimator", "image_problem", "load_estimator"]
 
@@ -123,7 +123,7 @@ def load_estimator(
     compiled: bool = False,
 ) -> KeypointEstimator:
     """Read a weight file and build the network that its content belongs to."""
-    weights = read_weights(source)
+    weights = read_weights(source, KEYPOINT_KINDS)
     if weights.kind == "openpose-hand":
         return OpenPoseEstimator.from_weights(weights, device, scales, variant, precision, compiled)
     from s2hand.detect.slim_estimator import SlimEstimator

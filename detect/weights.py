@@ -3,7 +3,7 @@ line.
 
 A file is one of four kinds. `openpose-hand` and `openpose-body`: the tensors of the published
 `hand_pose_model.pth` and `body_pose_model.pth`. `slim` and `slim-boxes`: the tensors of our own networks, in
-safetensors files whose metadata says `network: slim` or `network: slim-boxes`. Both PyTorch's format (read with
+safetensors files whose metadata names the kind, as in `network: slim`. Both PyTorch's format (read with
 `weights_only=True`, so that a malicious pickle runs nothing) and safetensors are understood for any.
 """
 
@@ -36,7 +36,17 @@ from s2hand.detect.hub import (
     require_cached,
 )
 
-__all__ = ["KINDS", "SLIM", "Kind", "Weights", "WeightsError", "check_shapes", "read_weights", "weights_path"]
+__all__ = [
+    "KEYPOINT_KINDS",
+    "KINDS",
+    "SLIM",
+    "Kind",
+    "Weights",
+    "WeightsError",
+    "check_shapes",
+    "read_weights",
+    "weights_path",
+]
 
 Kind = Literal["openpose-hand", "openpose-body", "slim", "slim-boxes"]
 
@@ -47,6 +57,9 @@ KINDS: dict[Kind, str] = {
     "slim-boxes": "slim finder of hands",
 }
 """Each kind in words, for messages."""
+
+KEYPOINT_KINDS: tuple[Kind, ...] = ("openpose-hand", "slim")
+"""Those of networks that find the keypoints of a hand: what `HandDetector.load` takes."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -157,14 +170,13 @@ def _read_torch(path: Path) -> dict[str, Tensor]:
 
 
 def _recognise(path: Path, tensors: Mapping[str, Tensor], metadata: Mapping[str, str]) -> Kind:
-    if metadata.get("network") == SLIM:
-        return "slim"
-    if metadata.get("network") == "slim-boxes":
-        return "slim-boxes"
     expected: dict[Kind, dict[str, tuple[int, ...]]] = {
         "openpose-hand": openpose.published_shapes(),
         "openpose-body": body.published_shapes(),
     }
+    ours: Kind | None = next((kind for kind in KINDS if kind == metadata.get("network")), None)
+    if ours is not None and ours not in expected:
+        return ours
     # The two share the names of their first layers: the network is the one of which more is there.
     shares = {kind: len(shapes.keys() & tensors.keys()) / len(shapes) for kind, shapes in expected.items()}
     kind = max(expected, key=lambda one: shares[one])

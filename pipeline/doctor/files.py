@@ -5,7 +5,7 @@ from pathlib import Path
 
 from s2hand.datasets.files import DataError
 from s2hand.detect.hub import BODY, HAND, PACKAGED, PUBLISHED, SLIM_BOXES, KnownFile, cached_path, problem_of
-from s2hand.detect.weights import KINDS, Kind, read_weights
+from s2hand.detect.weights import KEYPOINT_KINDS, KINDS, Kind, read_weights
 from s2hand.pipeline.doctor.finding import Finding, MissingError, look
 from s2hand.pipeline.params import Params
 from s2hand.train.checkpoint import hand_digest, read_checkpoint
@@ -40,7 +40,7 @@ def examine_weights(params: Params) -> list[Finding]:
     detect, encoder, body = params.detect, params.train.encoder, params.detect.localize == "body"
     ours = f"detect.weights: detect/assets/slim.safetensors; or `detect weights fetch {HAND.name}`"
     rows = [
-        look("detector weights", _KEYPOINTS, ours, _weights(detect.weights, "openpose-hand", "slim")),
+        look("detector weights", _KEYPOINTS, ours, _weights(detect.weights, *KEYPOINT_KINDS)),
         _published(HAND, _KEYPOINTS, detect.weights == HAND.alias),
         _published(BODY, _FINDING, body and detect.body_weights == BODY.alias),
         look("slim finder", _FINDING, "make install", _weights(SLIM_BOXES, "slim-boxes"), detect.localize == "slim"),

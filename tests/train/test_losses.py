@@ -9,6 +9,7 @@ from s2hand.datasets.skeleton import BONES
 from s2hand.train import losses
 from s2hand.train.integral import cross_entropy
 from s2hand.train.mano import load_hand_model
+from s2hand.train.settings import LossSettings
 
 
 def straight_hands(batch=1):
@@ -95,23 +96,23 @@ def test_collapsed_projections_have_finite_gradients():
     assert torch.isfinite(projected.grad).all()
 
 
-NAMES = ("E_loc", "E_ori", "E_pixel", "E_SSIM", "E_beta", "E_C", "E_s", "E_J", "E_theta", "E_points", "E_2d", "E_con")
+GROUPS = {  # each function of an equation, and the terms that it adds up; E has those of E_3d and the others
+    losses.E_geo: {"E_loc", "E_ori"},
+    losses.E_photo: {"E_pixel", "E_SSIM"},
+    losses.E_regu: {"E_beta", "E_C", "E_s", "E_J", "E_theta"},
+    losses.E_3d: {"E_loc", "E_ori", "E_pixel", "E_SSIM", "E_beta", "E_C", "E_s", "E_J", "E_theta", "E_points"},
+    losses.E: {name for name in LossSettings.model_fields if name.startswith("E_")},
+}
 
 
 def test_the_equations_add_up_what_they_name():
-    terms = {name: torch.full((3,), float(1 << place)) for place, name in enumerate(NAMES)}
-    weights = dict.fromkeys(NAMES, 2.0)
-    parts = {
-        losses.E_geo: 0b11,
-        losses.E_photo: 0b1100,
-        losses.E_regu: 0b1_1111_0000,
-        losses.E_3d: 0b11_1111_1111,
-        losses.E: 0b1111_1111_1111,
-    }
-    for equation, bits in parts.items():
-        assert equation(terms, weights).tolist() == [2.0 * bits] * 3
+    """And none is forgotten: all that has a weight in the settings counts in E."""
+    terms = {name: torch.full((3,), float(1 << place)) for place, name in enumerate(sorted(GROUPS[losses.E]))}
+    weights = dict.fromkeys(terms, 2.0)
+    for equation, names in GROUPS.items():
+        assert equation(terms, weights).tolist() == [2.0 * sum(float(terms[name][0]) for name in names)] * 3
     del terms["E_ori"]
-    assert losses.E_geo(terms, weights).tolist() == [2.0] * 3
+    assert losses.E_geo(terms, weights).tolist() == (2 * terms["E_loc"]).tolist()
 
 
 def test_pixels_are_those_of_the_papers_input_size():
