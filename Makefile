@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: install repro test lint types unit coverage format slim-weights slim-boxes open-hand clean
+.PHONY: install repro test lint types docs unit coverage format slim-weights slim-boxes open-hand clean
 
 install: .venv/installed
 	@echo "installed in .venv; now: source .venv/bin/activate"
@@ -13,7 +13,7 @@ repro: .venv/installed
 	s2hand metrics
 	@echo "outputs/report.html: all of it to look at, in any browser"
 
-test: lint types unit
+test: lint types docs unit
 
 lint: .venv/installed
 	ruff format --check .
@@ -21,6 +21,11 @@ lint: .venv/installed
 
 types: .venv/installed
 	mypy
+
+# Some seconds: any link or reference that leads nowhere is an error.
+docs: .venv/installed
+	NO_MKDOCS_2_WARNING=1 mkdocs build --quiet --strict
+	@echo "site/index.html: the documentation, in any browser"
 
 unit: .venv/installed
 	pytest -n 2 --dist loadfile
@@ -62,4 +67,4 @@ slim-boxes: .venv/installed
 	@touch $@
 
 clean:
-	rm -rf .venv build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache
+	rm -rf .venv build dist site *.egg-info .mypy_cache .ruff_cache .pytest_cache

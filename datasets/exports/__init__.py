@@ -1,4 +1,4 @@
-"""Keypoint shards in the formats of other programs; docs/formats.md says what each keeps and loses.
+"""Keypoint shards in the formats of other programs; docs/label-formats.md says what each keeps and loses.
 
 A format is a module here with `write(run, path)`, and a line in `FORMATS`. Importing the package loads none of them.
 """
