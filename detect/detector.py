@@ -53,15 +53,18 @@ class HandDetector:
     ) -> "HandDetector":
         """Load a detector.
 
-        source: `slim` for the packaged weights, or the path of a weight file; its content tells the network.
-        device: `cpu`, `cuda`, `cuda:1`, ..., or `auto` for the GPU if there is one.
-        scales, variant: of the OpenPose network only; see `variants`.
-        batch_size: images per call of the network; by default what suits network and device. Batches that do not fit
-            the memory are halved.
-        precision: what the network computes in; see `precision`.
-        compile: of the OpenPose network only: compile it for each size of its input.
+        Args:
+            source: `slim` for the packaged weights, or the path of a weight file; its content tells the network.
+            device: `cpu`, `cuda`, `cuda:1`, ..., or `auto` for the GPU if there is one.
+            scales: of the OpenPose network only: heights at which it sees an image, in units of 368 pixels.
+            variant: of the OpenPose network only: the published code whose peaks to reproduce, `openpose` or `s2hand`.
+            batch_size: images per call of the network; by default what suits network and device. Batches that do not
+                fit the memory are halved.
+            precision: what the network computes in: `float32`, `bfloat16`, or `auto` for what suits the hardware.
+            compile: of the OpenPose network only: compile it for each size of its input.
 
-        Raises ValueError for a weight file that is none and for a device that is not there.
+        Raises:
+            ValueError: a weight file that is none, or a device that is not there.
         """
         return cls(load_estimator(source, find_device(device), scales, variant, precision, compile), batch_size)
 

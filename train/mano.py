@@ -164,11 +164,17 @@ def load_hand_model(
 ) -> HandModel:
     """The hand model of a file: "open" for the one in the package, or the path of a pickle or .npz.
 
-    `tips` names the fingertip vertices: "freihand" (also S2HAND's), "manopth" or "smplx" for MANO, "open"
-    for the file's own; by default the file's own if it has them, else "freihand". `side` ("right", "left")
-    is only needed for a left hand whose file doesn't say so, by its name or a field; a left hand is
-    mirrored to the right. Load with dtype=torch.float64 for full precision. Raises a ValueError that names
-    the file and the field.
+    Args:
+        source: "open", or the path of `MANO_RIGHT.pkl`, `MANO_LEFT.pkl` or an `.npz`. A left hand is mirrored to the
+            right.
+        flat_hand_mean: a zero pose is the rest pose of the file, else its mean pose.
+        tips: the fingertip vertices: "freihand" (also S2HAND's), "manopth" or "smplx" for MANO, "open" for the file's
+            own; by default the file's own if it has them, else "freihand".
+        side: "right" or "left"; only needed for a left hand whose file doesn't say so, by its name or a field.
+        dtype: `torch.float64` for full precision.
+
+    Raises:
+        ValueError: with the file and the field that is wrong.
     """
     arrays = read_hand_file(OPEN_HAND if source == "open" else source, side)
     return HandModel(arrays, tip_vertices(arrays, tips), flat_hand_mean, dtype)

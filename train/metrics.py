@@ -74,8 +74,10 @@ def evaluate_hands(
     """The metrics of a set of hands as a flat mapping.
 
     `mpjpe_cm`, `auc_j` of the joints; with vertices also `mpvpe_cm`, `auc_v`, `f5`, `f15`; all of them with
-    `pa_` in front after alignment, and the errors and areas with `root_` relative to the wrist. Raises
-    ValueError for shapes that don't fit, no sample, or a number that is not finite.
+    `pa_` in front after alignment, and the errors and areas with `root_` relative to the wrist.
+
+    Raises:
+        ValueError: shapes that don't fit, no sample, or a number that is not finite.
     """
     return summarize(score_hands(pred_joints, true_joints, pred_vertices, true_vertices))
 

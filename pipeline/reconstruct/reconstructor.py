@@ -66,13 +66,16 @@ class Reconstructor:
     ) -> "Reconstructor":
         """Load a trained network.
 
-        checkpoint: the folder that training wrote, or a file of weights in it.
-        hand: the hand model it was trained with, as `load_hand_model` takes it.
-        device: `cpu`, `cuda`, `cuda:N`, or `auto` for the GPU if there is one.
-        detect: how hands and keypoints are found; by default each image is one right hand.
-        refine: fit each hand to its keypoints afterwards, see `s2hand.train.refine`; None: don't.
+        Args:
+            checkpoint: the folder that training wrote, or a file of weights in it.
+            hand: the hand model it was trained with, as `load_hand_model` takes it.
+            device: `cpu`, `cuda`, `cuda:N`, or `auto` for the GPU if there is one.
+            detect: how hands and keypoints are found; by default each image is one right hand.
+            batch_size: hands at a time.
+            refine: fit each hand to its keypoints afterwards, see `s2hand.train.refine`; None: don't.
 
-        Raises ValueError for a checkpoint that is none, or of another hand model, and for a device that is not there.
+        Raises:
+            ValueError: a checkpoint that is none, or of another hand model, or a device that is not there.
         """
         chosen = find_device(device)
         folder, name = find_checkpoint(Path(checkpoint))
@@ -92,9 +95,14 @@ class Reconstructor:
     ) -> list[list[Reconstruction]]:
         """Reconstruct the hands of each image, in order.
 
-        K: the cameras; None: `fov_degrees` across the longer side are assumed.
-        hands: where the hands of each image are, and which; None: they are found as `detect` says, with their
-        keypoints. Raises ValueError for an image that is none.
+        Args:
+            K: the cameras; None: `fov_degrees` across the longer side are assumed.
+            hands: where the hands of each image are, and which; None: they are found as `detect` says, with their
+                keypoints.
+            fov_degrees: assumed where `K` is not given.
+
+        Raises:
+            ValueError: an image that is none, or another number of cameras or hands than of images.
         """
         for index, image in enumerate(images):
             problem = image_problem(image)

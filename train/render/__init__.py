@@ -33,17 +33,21 @@ def render(
 ) -> "RenderedImage":
     """Render meshes: `rgb` [B, 3, H, W], `silhouette` [B, H, W], `depth` [B, H, W] (metres, 0: background).
 
-    lights: ambient intensity, directional intensity, ambient rgb, directional rgb, direction in which the
-    light travels (camera axes). Nothing is clamped. Both sides of the faces are drawn and lit.
-    background: one colour, or images [B or 1, 3, H, W]. supersampling: each pixel is the mean of this number
-    squared of samples; its depth is that of the covered ones.
+    Nothing is clamped. Both sides of the faces are drawn and lit.
 
     Gradients: of rgb with respect to colours, lights, background, vertices and K; of the silhouette and the
     depth with respect to vertices and K. Those of rgb and silhouette include what moves at silhouettes and where
     one part hides another; that of depth is only what is inside the faces.
     Meshes behind the camera or outside the image, and vertices that are not numbers, leave background.
 
-    Raises ValueError if a shape is wrong or a face names a vertex that does not exist.
+    Args:
+        lights: ambient intensity, directional intensity, ambient rgb, directional rgb, direction in which the light
+            travels (camera axes).
+        background: one colour, or images [B or 1, 3, H, W].
+        supersampling: each pixel is the mean of this number squared of samples; its depth is that of the covered ones.
+
+    Raises:
+        ValueError: a shape is wrong, or a face names a vertex that does not exist.
     """
     from s2hand.train.render.image import render_mesh
 

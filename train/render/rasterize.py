@@ -40,13 +40,17 @@ def rasterize(
 ) -> Fragments:
     """Find the face that each pixel shows, and the place on it; the rules are those of `kernels`.
 
-    cull: leave out faces that turn their back. near, far: the range of depth that is drawn, metres.
-
     Barycentric coordinates and depth carry the gradient of the vertices inside the faces. Which face a pixel
     shows is piecewise constant: what moves at silhouettes and where one face hides another is not in it.
     Tensors on a GPU are drawn there.
 
-    Raises ValueError if a shape is wrong or a face names a vertex that does not exist.
+    Args:
+        cull: leave out faces that turn their back.
+        near: from this depth on is drawn, metres.
+        far: up to this depth.
+
+    Raises:
+        ValueError: a shape is wrong, or a face names a vertex that does not exist.
     """
     with torch.no_grad():
         draw = _draw_on_gpu if vertices_px.is_cuda else _draw_on_cpu
