@@ -72,6 +72,7 @@ class EvaluateParams(Settings):
     """How the trained network is measured."""
 
     batch_size: int = Field(default=64, ge=1)
+    """Hands at a time; on one device it changes no number but the last digits."""
     checkpoint: Literal["last", "best"] = "last"
     """Which epoch's weights: the last one's, or those of the epoch that agreed best with the held-back samples."""
     device: Literal["auto", "cpu", "cuda"] = "auto"
@@ -82,6 +83,7 @@ class Params(Settings):
     """All of params.yaml."""
 
     seed: int = Field(ge=0)
+    """Of the synthetic photographs, the first weights, the order of the samples and the augmentation."""
     hand_model: str
     """The path of the hand model: the open hand's, or a licensed MANO file's."""
     data: DataParams

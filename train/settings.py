@@ -30,11 +30,13 @@ class HourglassSettings(Settings):
     """The 2D branch (`train/hourglass.py`): a stacked hourglass that sees the crop at a size of its own."""
 
     stacks: int = Field(default=2, ge=1, le=8)
+    """Hourglasses, one after the other, each with its own answer."""
     features: int = Field(default=256, ge=8, multiple_of=4)
     """Channels inside the hourglasses."""
     depth: int = Field(default=4, ge=1, le=6)
     """How many times an hourglass halves its maps, which start at a quarter of image_size."""
     image_size: int = Field(default=256, ge=32, multiple_of=4)
+    """Pixels of a side of what it sees."""
 
     @model_validator(mode="after")
     def _halves(self) -> "HourglassSettings":
@@ -128,7 +130,9 @@ class StageSettings(Settings):
     schedule: Literal["step", "cosine"] = "step"
     """`step`: multiply by step_factor every step_epochs, as the paper; `cosine`: fall to zero at the end."""
     step_epochs: int = Field(default=30, ge=1)
+    """Of `step`: after how many epochs the learning rate is multiplied."""
     step_factor: float = Field(default=0.5, gt=0.0, le=1.0)
+    """Of `step`: by what."""
     warmup_steps: int = Field(default=0, ge=0)
     """Optimiser steps in which the learning rate rises from zero, at most a tenth of all."""
 

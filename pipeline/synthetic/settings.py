@@ -15,33 +15,25 @@ class SyntheticSettings(Settings):
     The pictures depend on every field except `workers` and on nothing else: the same settings write the same files.
     """
 
-    train: Annotated[int, Field(ge=0, description="training hands; each is written in `versions` photographs")] = 2000
-    evaluation: Annotated[int, Field(ge=0, description="evaluation hands, one photograph each")] = 400
-    image_size: Annotated[
-        int,
-        Field(ge=MIN_IMAGE_SIZE, le=MAX_IMAGE_SIZE, description="side of the square photographs in pixels"),
-    ] = 224
-    versions: Annotated[
-        int,
-        Field(ge=1, le=4, description="backgrounds per training hand: the first of gs, hom, sample, auto"),
-    ] = 4
-    seed: Annotated[int, Field(ge=0, description="seed of the whole data set")] = 0
-    workers: Annotated[int, Field(ge=1, le=256, description="processes that render; changes nothing but the time")] = 2
-    coverage: Annotated[
-        tuple[float, float],
-        Strict(False),  # YAML has lists only
-        Field(description="range of the hand's longer side (box of the joints) in units of the image's side"),
-    ] = (0.45, 0.95)
-    difficulty: Annotated[
-        float,
-        Field(
-            ge=0,
-            le=1,
-            description="0: whole, sharp hands, fingers up, seen from palm or back, before little; towards 1 more "
-            "are seen from anywhere, hidden in part, small, blurred",
-        ),
-    ] = 1.0
-    vertices: Annotated[bool, Field(description="write *_verts.json (18 kB per hand; a 2D detector needs none)")] = True
+    train: int = Field(default=2000, ge=0)
+    """Training hands; each is written in `versions` photographs."""
+    evaluation: int = Field(default=400, ge=0)
+    """Evaluation hands, one photograph each."""
+    image_size: int = Field(default=224, ge=MIN_IMAGE_SIZE, le=MAX_IMAGE_SIZE)
+    """Side of the square photographs in pixels."""
+    versions: int = Field(default=4, ge=1, le=4)
+    """Backgrounds per training hand: the first of gs, hom, sample, auto."""
+    seed: int = Field(default=0, ge=0)
+    """Of the whole data set."""
+    workers: int = Field(default=2, ge=1, le=256)
+    """Processes that render; they change nothing but the time."""
+    coverage: Annotated[tuple[float, float], Strict(False)] = (0.45, 0.95)  # YAML has lists only
+    """Range of the hand's longer side (box of the joints) in units of the image's side."""
+    difficulty: float = Field(default=1.0, ge=0, le=1)
+    """0: whole, sharp hands, fingers up, seen from palm or back, before little; towards 1 more are seen from anywhere,
+    hidden in part, small, blurred."""
+    vertices: bool = True
+    """Write `*_verts.json` (18 kB per hand; a 2D detector needs none)."""
 
     @model_validator(mode="after")
     def _check(self) -> "SyntheticSettings":
