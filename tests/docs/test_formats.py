@@ -23,6 +23,7 @@ from s2hand.datasets.plan import plan_shards
 from s2hand.datasets.rows import SCHEMA, Provenance
 from s2hand.datasets.settings import Settings
 from s2hand.datasets.shards import FAILURE_SCHEMA, ShardStore
+from s2hand.detect import stats
 from s2hand.pipeline.measure import measure_agreement, measure_truth
 from s2hand.pipeline.official.challenges import CHALLENGES
 from s2hand.pipeline.official.report import Evaluation, as_json
@@ -35,7 +36,8 @@ from s2hand.pipeline.reconstruct.store import HandStore
 from s2hand.pipeline.sources import write_index
 from s2hand.pipeline.stage_runs import StageRun
 from s2hand.pipeline.unlabelled import measure_unlabelled
-from s2hand.train.checkpoint import WEIGHTS, Identity, write_weights
+from s2hand.train.checkpoint import WEIGHTS, Checkpoint, Identity, write_weights
+from s2hand.train.export.run import describe
 from s2hand.train.loop import Position
 from s2hand.train.mano import OPEN_HAND, load_hand_model
 from s2hand.train.predict import Predictions
@@ -172,6 +174,29 @@ def test_curves(measured):
         ("confidence.csv", [one.confidence for one in measured]),
     ):
         assert set(documented(heading)) == {column for columns in tables for column in columns}, heading
+
+
+def test_statistics(keypoints):
+    assert set(documented("Statistics of a detection")) == set(stats.as_json(stats.collect(keypoints)))
+
+
+def test_experiments():
+    written = [json.loads(path.read_text()) for path in (ROOT / "results/experiments").glob("*.json")]
+    assert set(documented("Experiments")) == {key for one in written for key in one}
+    assert set(documented("Rows of an experiment")) == {key for one in written for row in one["rows"] for key in row}
+
+
+def test_weights_of_the_detector():
+    keys = set()
+    for path in (ROOT / "detect/assets").glob("*.safetensors"):
+        with safe_open(path, "pt") as file:
+            keys |= set(file.metadata())
+    assert set(documented("Weights of the detector")) == keys
+
+
+def test_exported_networks():
+    metadata = describe(Checkpoint({}, Identity(TrainSettings(), "", "", 64, "")), is_mano=False)
+    assert set(documented("Exported networks")) == set(metadata)
 
 
 def test_official_numbers():
