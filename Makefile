@@ -43,18 +43,18 @@ open-hand: .venv/installed
 
 slim-weights: .venv/installed
 	s2hand synthetic --out data/slim-1 --train 9000 --evaluation 800 --size 128 --seed 1
-	detect fit --data data/slim-1 --preset presets/slim-1.yaml --out outputs/slim-1
+	detect fit --data data/slim-1 --params presets/slim-1.yaml --out outputs/slim-1
 	s2hand synthetic --out data/slim-2 --train 6000 --evaluation 400 --size 128 --seed 2
-	detect fit --data data/slim-2 --preset presets/slim-2.yaml --out outputs/slim-2 --start outputs/slim-1/slim.safetensors
+	detect fit --data data/slim-2 --params presets/slim-2.yaml --out outputs/slim-2 --start outputs/slim-1/slim.safetensors
 	s2hand synthetic --out data/slim-3 --train 10000 --versions 2 --evaluation 600 --size 128 --difficulty 0.5 --seed 3
-	detect fit --data data/slim-3 --preset presets/slim-3.yaml --out outputs/slim-3 --start outputs/slim-2/slim.safetensors
+	detect fit --data data/slim-3 --params presets/slim-3.yaml --out outputs/slim-3 --start outputs/slim-2/slim.safetensors
 	s2hand synthetic --out data/slim-4 --train 12000 --versions 2 --evaluation 600 --size 128 --difficulty 0.5 --seed 4
-	detect fit --data data/slim-4 --preset presets/slim-4.yaml --out outputs/slim-4 --start outputs/slim-3/slim.safetensors
+	detect fit --data data/slim-4 --params presets/slim-4.yaml --out outputs/slim-4 --start outputs/slim-3/slim.safetensors
 	cp outputs/slim-4/slim.safetensors detect/assets/slim.safetensors
 
 slim-boxes: .venv/installed
 	s2hand scenes --out data/slim-boxes --hands 9000 --people 2000 --backgrounds 4000
-	detect fit-boxes --data data/slim-boxes --preset presets/slim-boxes.yaml --start slim --out outputs/slim-boxes
+	detect fit-boxes --data data/slim-boxes --params presets/slim-boxes.yaml --start slim --out outputs/slim-boxes
 	cp outputs/slim-boxes/slim_boxes.safetensors detect/assets/slim_boxes.safetensors
 
 .venv/installed: pyproject.toml setup.py constraints.txt

@@ -1,10 +1,12 @@
-"""What commands show: progress, and errors in one line. Rich is loaded when something is shown."""
+"""What commands show: progress, a table at the end, and errors in one line. Rich is loaded when it is needed."""
 
+import json
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from typing import TYPE_CHECKING
+from contextvars import ContextVar
+from typing import TYPE_CHECKING, Any
 
 import typer
 
@@ -17,15 +19,20 @@ EXIT_USER_ERROR = 1
 EXIT_INTERRUPTED = 130  # what a shell gives for a process that Ctrl-C ended
 LOG_EVERY_SECONDS = 15.0
 
+_quiet: ContextVar[bool] = ContextVar("quiet", default=False)
+
 
 @contextmanager
-def user_errors(after_interrupt: str) -> Iterator[None]:
+def user_errors(after_interrupt: str, quiet: bool = False) -> Iterator[None]:
     """End the command with one red line where the user's files or values are wrong, and with one on Ctrl-C.
 
-    `after_interrupt` says what to do after Ctrl-C.
+    `after_interrupt` says what to do after Ctrl-C; `quiet` silences all else of this module that is inside.
     """
+    token = _quiet.set(quiet)
     try:
         yield
+    except BrokenPipeError:  # `| head` has seen enough: nobody's error
+        raise
     except (ValueError, OSError) as error:
         _complain(f"error: {error}", "red")
         raise typer.Exit(EXIT_USER_ERROR) from error
@@ -33,6 +40,39 @@ def user_errors(after_interrupt: str) -> Iterator[None]:
         if os.environ.get("RANK", "0") == "0":  # one of several processes that a launcher has started speaks for all
             _complain(f"interrupted: {after_interrupt}", "yellow")
         raise typer.Exit(EXIT_INTERRUPTED) from error
+    finally:
+        _quiet.reset(token)
+
+
+def is_quiet() -> bool:
+    """Whether the command runs with `--quiet`."""
+    return _quiet.get()
+
+
+def note(line: str) -> None:
+    """Print a line about the work beside its result, on stderr."""
+    if not is_quiet():
+        typer.echo(line, err=True)
+
+
+def show_result(facts: Any, as_json: bool, draw: Callable[[], None]) -> None:
+    """Print what a command found out: `facts` as JSON for machines, or for people what `draw` prints."""
+    if as_json:
+        typer.echo(json.dumps(facts, indent=1))
+    elif not is_quiet():
+        draw()
+
+
+def show_summary(rows: Mapping[str, str], facts: Mapping[str, Any], as_json: bool) -> None:
+    """End a command with its summary: `rows` for people, a line each, or `facts` as JSON for machines."""
+    show_result(facts, as_json, lambda: show_rows(rows))
+
+
+def show_rows(rows: Mapping[str, str], indent: str = "") -> None:
+    """Print names and values, the values below each other."""
+    width = max(map(len, rows), default=0)
+    for name, value in rows.items():
+        typer.echo(f"{indent}{name:<{width}}  {value}")
 
 
 @contextmanager
@@ -42,6 +82,9 @@ def show_progress(label: str) -> Iterator[Report]:
     On a terminal that is a bar. In a file it is a line now and then, since a bar that redraws itself would
     fill it.
     """
+    if is_quiet():
+        yield lambda done, total: None
+        return
     from rich.console import Console
 
     console = Console(stderr=True)

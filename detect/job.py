@@ -99,7 +99,7 @@ def open_job(job: Job) -> Tools:
         compile=settings.compile,
     )
     _refuse_unread(settings, detector.estimator.name)
-    finder = HandFinder(detector, make_localizer(settings), settings.box_scale, settings.min_confidence)
+    finder = HandFinder(detector, make_localizer(settings), settings.box_scale, settings.least_confidence)
     return Tools(
         Engine(job.images, finder, job.threads), ShardStore(job.out, provenance_of(finder, settings.batch_size))
     )

@@ -8,6 +8,9 @@ from s2hand.datasets.records import Hand
 from s2hand.datasets.settings import Settings
 from s2hand.detect.variants import SCALES, Precision, Variant, Where
 
+LOCALIZED_CONFIDENCE = 0.3
+"""The mean confidence below which what a finder took for a hand is probably none: `docs/detect.md`."""
+
 Scale = Annotated[float, Field(gt=0, le=4)]
 
 
@@ -44,12 +47,20 @@ class DetectSettings(Settings):
     """Hand boxes are enlarged by this before they are looked at; boxes that fit tightly want about 1.4."""
     body_weights: str = "openpose-body"
     """`localize: body` only: the path of body_pose_model.pth, or `openpose-body` for the one that was fetched."""
-    min_confidence: float = Field(default=0.0, ge=0, le=1)
-    """Hands of a lower mean confidence are no hands, and get no row."""
+    min_confidence: float | None = Field(default=None, ge=0, le=1)
+    """Hands of a lower mean confidence are no hands, and get no row; by default 0.3 where a network looks for hands,
+    which takes other things for some, else 0."""
     workers: int = Field(default=1, ge=1)
     """Processes on this machine that share the work; they change nothing in the result."""
     scheduler: str | None = None
     """Address of a running Dask scheduler, `tcp://HOST:8786`, whose workers do the work."""
+
+    @property
+    def least_confidence(self) -> float:
+        """Return `min_confidence`, or what suits the way in which hands are found."""
+        if self.min_confidence is not None:
+            return self.min_confidence
+        return 0.0 if self.localize == "whole" else LOCALIZED_CONFIDENCE
 
     @model_validator(mode="after")
     def _one_answer(self) -> "DetectSettings":

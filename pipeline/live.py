@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from s2hand.detect.console import LOG_EVERY_SECONDS, duration
+from s2hand.detect.console import LOG_EVERY_SECONDS, duration, is_quiet
 
 if TYPE_CHECKING:
     from rich.console import Console, Group
@@ -25,7 +25,7 @@ def show_training() -> Iterator[Show]:
     from rich.console import Console
 
     console = Console(stderr=True)
-    if os.environ.get("RANK", "0") != "0":
+    if is_quiet() or os.environ.get("RANK", "0") != "0":
         yield lambda report: None
     elif console.is_terminal:
         with _live(console) as show:

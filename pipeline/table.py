@@ -51,4 +51,9 @@ def print_metrics(file: Path, console: Console | None = None) -> None:
 
 
 def _format(value: Any) -> str:
-    return "" if value is None else f"{value:.3f}" if value < 10 else f"{value:.1f}"
+    """Return three digits after the point, fewer of large numbers, and of small ones as many as say something."""
+    if value is None:
+        return ""
+    if value and abs(value) < 0.01:
+        return f"{value:.2g}"
+    return f"{value:.3f}" if value < 10 else f"{value:.1f}"

@@ -47,7 +47,7 @@ def reproduce(path: Path, hand: str = "open") -> str:
         raise ValueError(f"{path}: not a step that training has kept ({error})") from error
     model = load_hand_model(hand)
     if hand_digest(model) != state["hand"]:
-        raise ValueError(f"{path}: from a training with another hand model than {hand!r}; give it with --hand")
+        raise ValueError(f"{path}: from a training with another hand model than {hand!r}; give it with --hand-model")
     encoder = settings.encoder.model_copy(update={"pretrained": "never"})
     branches = Branches(settings.model_copy(update={"encoder": encoder}), model)
     branches.load_state_dict(state["branches"])

@@ -137,7 +137,7 @@ def _check_sizes(settings: TrainSettings, data: TrainingData, path: Path, proces
     if len(data) - held_back(settings, len(data)) < settings.batch_size:
         raise ValueError(
             f"{path}: expected at least train.batch_size = {settings.batch_size} samples, "
-            f"found {len(data)}; add images or lower train.batch_size"
+            f"found {len(data)}; add images, lower train.batch_size, or begin with presets/folder.yaml"
         )
     if settings.batch_size % processes.count:
         raise ValueError(
@@ -260,7 +260,7 @@ class _Run:
             error.args = (
                 f"stage {stage}, epoch {position.epoch + 1}, step {position.step + 1}: {error.term} is not finite "
                 f"for the images {shown}; look at their keypoints and K, or lower the learning rate; "
-                f"to see it again: s2hand train reproduce {path} --hand {self.hand_name}",
+                f"to see it again: s2hand train reproduce {path} --hand-model {self.hand_name}",
             )
             raise
 

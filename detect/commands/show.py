@@ -5,11 +5,12 @@ from typing import Annotated, Literal
 
 import typer
 
-from s2hand.detect.console import show_progress, user_errors
+from s2hand.detect.commands.options import AsJson, Quiet, Shards
+from s2hand.detect.console import show_progress, show_summary, user_errors
 
 
 def show(
-    shards: Annotated[Path, typer.Argument(help="Folder of a finished run's keypoint shards.")],
+    shards: Shards,
     images: Annotated[Path, typer.Option(help="Folder of photographs, or the one file, that the run was made from.")],
     out: Annotated[
         Path, typer.Option(help="The sheet, NAME.png, not among the photographs; further pages are NAME.page2.png, ...")
@@ -27,14 +28,15 @@ def show(
     ] = False,
     most: Annotated[int, typer.Option(min=1, help="Tiles at most: the first; sorted by name, spread over all.")] = 400,
     crops: Annotated[bool, typer.Option("--crops", help="Each hand's box cut out, not whole photographs.")] = False,
+    as_json: AsJson = False,
+    quiet: Quiet = False,
 ) -> None:
     """Draw the keypoints of a finished run on its photographs: contact sheets to look at."""
-    with user_errors("run the same command again"):
+    with user_errors("run the same command again", quiet):
         from s2hand.detect.selection import Selection
         from s2hand.detect.sheet import write_sheets
 
         selection = Selection(sort, min_confidence, max_confidence, hand, match, suspicious, most)
         with show_progress("drawing") as report:
-            pages = write_sheets(images, shards, out, report, selection, crops)
-        for page in pages:
-            typer.echo(page)
+            pages = [str(page) for page in write_sheets(images, shards, out, report, selection, crops)]
+        show_summary({"contact sheet": ", ".join(pages)}, {"sheets": pages}, as_json)

@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from s2hand.detect.console import show_progress, user_errors
+from s2hand.detect.commands.options import AsJson, Quiet, Shards
+from s2hand.detect.console import show_progress, show_result, user_errors
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -13,31 +14,39 @@ if TYPE_CHECKING:
 
     from s2hand.detect.stats import Statistics
 
-MOST_SHOWN = 20  # suspicious hands on the terminal; the JSON file has all
+MOST_SHOWN = 20  # suspicious hands on the terminal; JSON has all
 BAR = 40  # characters
 
 
 def stats(
-    shards: Annotated[Path, typer.Argument(help="Folder of a finished run's keypoint shards.")],
-    json: Annotated[Path | None, typer.Option(help="Write all numbers and every suspicious hand to a file.")] = None,
+    shards: Shards,
+    out: Annotated[Path | None, typer.Option(help="Write what --json prints to a file.")] = None,
+    as_json: AsJson = False,
+    quiet: Quiet = False,
 ) -> None:
     """Count what a run found: hands, confidences, joints, sizes, failures, and hands that look wrong."""
-    with user_errors("nothing was written"):
-        from rich.console import Console
-
+    with user_errors("nothing was written", quiet):
         from s2hand.datasets.files import write_json
-        from s2hand.detect.stats import as_json, collect
+        from s2hand.detect.stats import as_json as all_numbers
+        from s2hand.detect.stats import collect
 
         with show_progress("reading") as report:
             statistics = collect(shards, report)
-        if json is not None:
-            json.parent.mkdir(parents=True, exist_ok=True)
-            write_json(json, as_json(statistics))
-        console = Console(soft_wrap=True, highlight=False)
-        _print_counts(console, statistics)
-        if len(statistics.hands.confidence):
-            _print_hands(console, statistics)
-            _print_suspicious(console, statistics, json)
+        facts = all_numbers(statistics)
+        if out is not None:
+            out.parent.mkdir(parents=True, exist_ok=True)
+            write_json(out, facts)
+        show_result(facts, as_json, lambda: _print_all(statistics))
+
+
+def _print_all(statistics: "Statistics") -> None:
+    from rich.console import Console
+
+    console = Console(soft_wrap=True, highlight=False)
+    _print_counts(console, statistics)
+    if len(statistics.hands.confidence):
+        _print_hands(console, statistics)
+        _print_suspicious(console, statistics)
 
 
 def _table(title: str, **columns: str) -> "Table":
@@ -100,7 +109,7 @@ def _print_hands(console: "Console", statistics: "Statistics") -> None:
     console.print("", table)
 
 
-def _print_suspicious(console: "Console", statistics: "Statistics", json: Path | None) -> None:
+def _print_suspicious(console: "Console", statistics: "Statistics") -> None:
     from rich.text import Text
 
     from s2hand.detect.suspicious import RULES
@@ -118,8 +127,5 @@ def _print_suspicious(console: "Console", statistics: "Statistics", json: Path |
         table.add_row(Text(one.image), one.hand, f"{one.confidence:.2f}", ", ".join(one.reasons))
     console.print("", table)
     if len(found) > MOST_SHOWN:
-        where = f"{json}" if json is not None else "--json FILE"
-        console.print(
-            f"and {len(found) - MOST_SHOWN} more: all are in {where}; `detect show --suspicious` draws them",
-            markup=False,
-        )
+        left = len(found) - MOST_SHOWN
+        console.print(f"and {left} more: --out FILE writes them all; `detect show --suspicious` draws them")

@@ -1,6 +1,5 @@
 """The command `s2hand doctor`."""
 
-import json
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -8,7 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from s2hand.detect.console import EXIT_USER_ERROR, user_errors
+from s2hand.detect.commands.options import AsJson, Quiet
+from s2hand.detect.console import EXIT_USER_ERROR, show_result, user_errors
 
 if TYPE_CHECKING:
     from s2hand.pipeline.doctor.finding import Finding
@@ -21,24 +21,21 @@ _USE_WIDTH = 24  # the other columns hold paths and addresses, which are better 
 
 def doctor(
     params: Annotated[Path, typer.Option(help="The parameters whose needs are looked at.")] = Path("params.yaml"),
-    as_json: Annotated[bool, typer.Option("--json", help="Print a JSON list instead of the table.")] = False,
+    as_json: AsJson = False,
+    quiet: Quiet = False,
 ) -> None:
     """What is there, what is missing, where to get it. Exit code 1 where the parameters need what is not there."""
-    with user_errors("nothing was changed"):
+    with user_errors("nothing was changed", quiet):
         from s2hand.pipeline.doctor.examine import examine, wanting
 
         findings = examine(params)
         wrong = wanting(findings)
-        if as_json:
-            typer.echo(json.dumps([asdict(finding) for finding in findings], indent=1))
-        else:
-            _print_table(findings)
-            typer.echo(f"needed, but missing or broken: {', '.join(wrong)}" if wrong else READY)
+        show_result([asdict(finding) for finding in findings], as_json, lambda: _print_table(findings, wrong))
     if wrong:
         raise typer.Exit(EXIT_USER_ERROR)
 
 
-def _print_table(findings: Sequence["Finding"]) -> None:
+def _print_table(findings: Sequence["Finding"], wrong: Sequence[str]) -> None:
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
@@ -53,3 +50,4 @@ def _print_table(findings: Sequence["Finding"]) -> None:
         state = Text(one.state, style=COLOURS[one.state])
         table.add_row(state, *(Text(text) for text in (one.name, one.found, one.used_for, one.what_to_do)))
     console.print(table)
+    typer.echo(f"needed, but missing or broken: {', '.join(wrong)}" if wrong else READY)

@@ -18,10 +18,8 @@ from multiprocessing.synchronize import Event
 from pathlib import Path
 from queue import Empty
 
-import typer
-
 from s2hand.detect.console import Report as Show
-from s2hand.detect.console import show_progress
+from s2hand.detect.console import note, show_progress
 from s2hand.train.interrupt import deferred_interrupt
 from s2hand.train.loop import Report
 from s2hand.train.settings import TrainSettings
@@ -103,7 +101,7 @@ class _Schedule:
         ready = [job for job in self.waiting if job.after in self.done]
         for job in ready[: self.count - len(self.running)]:
             self.waiting.remove(job)
-            typer.echo(f"{job.title} -> {job.folder}", err=True)  # above the bar, where there is one
+            note(f"{job.title} -> {job.folder}")  # above the bar, where there is one
             with _ignored_interrupt():
                 self.running[self.pool.submit(_train, job)] = job
 

@@ -5,8 +5,10 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from s2hand.detect.console import user_errors
+from s2hand.detect.commands.options import AsJson, Quiet
+from s2hand.detect.console import show_progress, show_result, user_errors
 from s2hand.pipeline.layout import EVAL_PACK, PREDICTIONS, PREPARED
+from s2hand.pipeline.options import HandModel
 
 if TYPE_CHECKING:
     from s2hand.datasets.records import Dataset
@@ -19,7 +21,7 @@ def evaluate(
     checkpoint: Annotated[
         Path | None, typer.Option(help="A training's folder: predict data/packs/eval.h5 with it instead.")
     ] = None,
-    hand: Annotated[str, typer.Option(help="The hand model of --checkpoint: `open`, or a file.")] = "open",
+    hand_model: HandModel = "open",
     data: Annotated[Path | None, typer.Option(help="The data set; else the one that params.yaml names.")] = None,
     source: Annotated[
         Literal["auto", "freihand", "ho3d"], typer.Option(help="How --data is read; `auto`: told from what lies there.")
@@ -27,15 +29,16 @@ def evaluate(
     out: Annotated[
         Path, typer.Option(help="Folder for scores.json and scores.txt, and --checkpoint's pred.zip.")
     ] = Path("outputs/official"),
-    as_json: Annotated[bool, typer.Option("--json", help="Print scores.json instead of tables.")] = False,
+    device: Annotated[
+        Literal["auto", "cpu", "cuda"], typer.Option(help="Of --checkpoint; `auto` takes a GPU if there is one.")
+    ] = "auto",
+    as_json: AsJson = False,
+    quiet: Quiet = False,
 ) -> None:
-    """Print the official numbers of FreiHAND or HO-3D, beside the paper's. Example: s2hand evaluate."""
-    with user_errors("run the same command again"):
+    """Print the official numbers of FreiHAND or HO-3D, beside the paper's."""
+    with user_errors("run the same command again", quiet):
         if pred is not None and checkpoint is not None:
             raise ValueError("--pred, --checkpoint: expected one of them, found both")
-        import json
-
-        from s2hand.detect.console import show_progress
         from s2hand.pipeline.official import report
         from s2hand.pipeline.official.evaluation import evaluate_submission
         from s2hand.pipeline.official.submission import JSON
@@ -46,13 +49,10 @@ def evaluate(
             from s2hand.pipeline.official.prediction import predict_submission
 
             with show_progress("reconstruct") as progress:
-                submission = predict_submission(dataset, checkpoint, hand, EVAL_PACK, out, progress)
+                submission = predict_submission(dataset, checkpoint, hand_model, EVAL_PACK, out, progress, device)
         evaluation = evaluate_submission(dataset, submission)
         report.write_scores(evaluation, out)
-        if as_json:
-            typer.echo(json.dumps(report.as_json(evaluation), indent=1, ensure_ascii=False))
-        else:
-            report.print_evaluation(evaluation)
+        show_result(report.as_json(evaluation), as_json, lambda: report.print_evaluation(evaluation))
 
 
 def _open(data: Path | None, source: Literal["auto", "freihand", "ho3d"]) -> "Dataset":

@@ -19,6 +19,7 @@ def predict_submission(
     pack: Path,
     folder: Path,
     report: Report | None = None,
+    device: str = "auto",
 ) -> Path:
     """Write the submission of a trained network, from the pack of the data set's evaluation images.
 
@@ -32,7 +33,7 @@ def predict_submission(
                 f"{pack}: expected {images} evaluation images, found {len(chosen)}; the others can't be read, or it is "
                 "of another data set: mend them, then run `dvc repro pack`"
             )
-        predicted = predict(checkpoint, opened, hand, progress=report)
+        predicted = predict(checkpoint, opened, hand, progress=report, device=device)
         joints, vertices = in_photographs(opened.mirrored(), predicted)
     write_submission(folder, challenge, joints[chosen], vertices[chosen])
     return folder / JSON

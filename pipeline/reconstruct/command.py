@@ -1,12 +1,27 @@
 """`s2hand reconstruct`: a folder of photographs to hands in 3D."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from s2hand.detect.console import duration, show_phases, user_errors
-from s2hand.detect.variants import Where
+from s2hand.detect.commands.options import (
+    AsJson,
+    BodyWeights,
+    Boxes,
+    BoxScale,
+    Device,
+    Every,
+    Images,
+    Localize,
+    MinConfidence,
+    Quiet,
+    Side,
+    Weights,
+    checked,
+)
+from s2hand.detect.console import duration, show_phases, show_summary, user_errors
+from s2hand.pipeline.options import Checkpoint, HandModel
 from s2hand.pipeline.reconstruct.formats import FORMATS
 
 if TYPE_CHECKING:
@@ -15,23 +30,17 @@ if TYPE_CHECKING:
 
 
 def reconstruct(
-    images: Annotated[Path, typer.Option(help="Folder of photographs and videos, read recursively; or one file.")],
-    checkpoint: Annotated[Path, typer.Option(help="A training's folder, or a file of weights in it.")],
+    images: Images,
+    checkpoint: Checkpoint,
     out: Annotated[Path, typer.Option(help="Folder for the hands: tables, meshes, overlays.")],
-    hand: Annotated[str, typer.Option(help="The hand model it was trained with: `open`, or a file.")] = "open",
-    weights: Annotated[str, typer.Option(help="What detects keypoints, as for `detect run`.")] = "slim",
-    localize: Annotated[
-        Where, typer.Option(help="Where the hands are: the `whole` image is one; `body`, `slim`: look for them.")
-    ] = "whole",
-    boxes: Annotated[Path | None, typer.Option(help="Where the hands are: a Parquet, CSV or COCO file.")] = None,
-    box_scale: Annotated[float, typer.Option(help="Enlarge hand boxes; those that fit tightly want about 1.4.")] = 1.0,
-    body_weights: Annotated[
-        str, typer.Option(help="`--localize body`: `openpose-body`, as fetched, or the path of body_pose_model.pth.")
-    ] = "openpose-body",
-    min_confidence: Annotated[float, typer.Option(help="Leave out hands of a lower mean confidence.")] = 0.0,
-    side: Annotated[
-        Literal["right", "left"], typer.Option(help="The hand that the images show, or boxes that do not say.")
-    ] = "right",
+    hand_model: HandModel = "open",
+    weights: Weights = "slim",
+    localize: Localize = "whole",
+    boxes: Boxes = None,
+    box_scale: BoxScale = 1.0,
+    body_weights: BodyWeights = "openpose-body",
+    min_confidence: MinConfidence = None,
+    hand: Side = "right",
     intrinsics: Annotated[
         Path | None, typer.Option(help="JSON file with the cameras' K; without it, Exif, else an assumption.")
     ] = None,
@@ -39,41 +48,49 @@ def reconstruct(
         float, typer.Option(help="Degrees across the longer side, assumed where nothing tells.")
     ] = 50.0,
     formats: Annotated[
-        str, typer.Option("--format", help=f"Mesh files, with commas between: {', '.join(FORMATS)}; or none.")
+        str,
+        typer.Option(
+            "--format",
+            autocompletion=lambda: [*FORMATS, "none"],
+            help=f"Mesh files, with commas between: {', '.join(FORMATS)}; or none.",
+        ),
     ] = "glb",
     overlays: Annotated[bool, typer.Option(help="Draw the hands over each photograph.")] = True,
     refine: Annotated[bool, typer.Option("--refine", help="Fit each hand to its keypoints and pixels.")] = False,
     batch_size: Annotated[int, typer.Option(min=1, help="Hands at a time.")] = 64,
     shard_size: Annotated[int, typer.Option(min=1, help="Photographs per file of hands: what a kill costs.")] = 200,
-    every: Annotated[int, typer.Option(min=1, help="Of videos, take every n-th frame.")] = 1,
-    device: Annotated[str, typer.Option(help="`cpu`, `cuda`, `cuda:N`; `auto` takes a GPU if there is one.")] = "auto",
+    every: Every = 1,
+    device: Device = "auto",
     anew: Annotated[
         bool, typer.Option("--anew", help="Replace hands of another checkpoint or parameters that OUT holds.")
     ] = False,
+    as_json: AsJson = False,
+    quiet: Quiet = False,
 ) -> None:
-    """Reconstruct the hands in one's own photographs. Killed or interrupted, the same command goes on.
-
-    Example: s2hand reconstruct --images DIR --checkpoint outputs/model --out hands --localize slim
-    """
-    with user_errors("run the same command again to go on; finished hands are kept"):
-        from s2hand.detect.commands.run import checked_settings
+    """Reconstruct the hands in one's own photographs. Killed or interrupted, the same command goes on."""
+    with user_errors("run the same command again to go on; finished hands are kept", quiet):
+        from s2hand.detect.settings import DetectSettings
         from s2hand.pipeline.reconstruct.run import run_reconstruction
+        from s2hand.pipeline.reconstruct.settings import ReconstructSettings
 
-        detect = checked_settings(
+        detect = checked(
+            DetectSettings,
             weights=weights,
             localize=localize,
             boxes=None if boxes is None else str(boxes),
             box_scale=box_scale,
             body_weights=body_weights,
             min_confidence=min_confidence,
-            hand=side,
+            hand=hand,
             shard_size=shard_size,
             every=every,
             device=device,
         )
-        settings = _settings(
+        settings = checked(
+            ReconstructSettings,
+            {"formats": "format", "hand": "hand-model"},
             checkpoint=checkpoint,
-            hand=hand,
+            hand=hand_model,
             device=device,
             detect=detect,
             intrinsics=intrinsics,
@@ -85,7 +102,7 @@ def reconstruct(
         )
         with show_phases() as report:
             summary = run_reconstruction(images, out, settings, report, anew)
-        _print_summary(summary, out, settings)
+        show_summary(_rows(summary, out, settings), _facts(summary, out), as_json)
 
 
 def _refinement() -> Any:
@@ -94,28 +111,11 @@ def _refinement() -> Any:
     return RefineSettings(pixels=True)
 
 
-def _settings(**values: Any) -> "ReconstructSettings":
-    """Check the options together; the message names the first wrong one."""
-    from pydantic import ValidationError
-
-    from s2hand.pipeline.reconstruct.settings import ReconstructSettings
-
-    try:
-        return ReconstructSettings(**values)
-    except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        option = {"formats": "format"}.get(str(first["loc"][0]), str(first["loc"][0])).replace("_", "-")
-        problem = (
-            first["ctx"]["error"] if first["type"] == "value_error" else f"{first['msg']}, found {first['input']!r}"
-        )
-        raise ValueError(f"--{option}: {problem}") from None
-
-
-def _print_summary(summary: "Summary", out: Path, settings: "ReconstructSettings") -> None:
+def _rows(summary: "Summary", out: Path, settings: "ReconstructSettings") -> dict[str, str]:
     found = summary.detected
     earlier = summary.hands - summary.made
     meshes = ", ".join(settings.formats)
-    rows = {
+    return {
         "photographs": f"{found.images}",
         "hands": f"{summary.hands}" + (f", {earlier} of them from an earlier run" if earlier else ""),
         "mean confidence": f"{found.mean_confidence:.3f}" if summary.hands else "none",
@@ -127,8 +127,21 @@ def _print_summary(summary: "Summary", out: Path, settings: "ReconstructSettings
         "overlays": f"{out / 'overlays'}" if settings.overlays else "none",
         "contact sheet": f"{out / summary.sheet.name}" if summary.sheet else "none",
     }
-    for name, value in rows.items():
-        typer.echo(f"{name:<20} {value}")
+
+
+def _facts(summary: "Summary", out: Path) -> dict[str, Any]:
+    found = summary.detected
+    return {
+        "images": found.images,
+        "hands": summary.hands,
+        "made": summary.made,
+        "mean_confidence": round(found.mean_confidence, 4) if summary.hands else None,
+        "failures": found.failures,
+        "seconds_detection": round(found.seconds, 1),
+        "seconds_reconstruction": round(summary.seconds, 1),
+        "out": f"{out}",
+        "sheet": f"{out / summary.sheet.name}" if summary.sheet else None,
+    }
 
 
 def _speed(seconds: float, count: int, what: str) -> str:

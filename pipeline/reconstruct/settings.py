@@ -40,7 +40,7 @@ class ReconstructSettings(Settings):
     @classmethod
     def _model(cls, hand: str) -> str:
         if hand in HANDS:
-            raise ValueError(f"names the hand model, `open` or a file; which hand is shown says --side {hand}")
+            raise ValueError(f"names the hand model, `open` or a file; which hand is shown says --hand {hand}")
         return hand
 
     @field_validator("formats")

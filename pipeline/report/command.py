@@ -5,7 +5,8 @@ from typing import Annotated
 
 import typer
 
-from s2hand.detect.console import show_progress, user_errors
+from s2hand.detect.commands.options import AsJson, Quiet
+from s2hand.detect.console import show_progress, show_summary, user_errors
 from s2hand.pipeline.layout import REPORT
 
 
@@ -17,15 +18,15 @@ def report(
     ] = None,
     samples: Annotated[int, typer.Option(min=0, help="Hands in the gallery: best, worst and random ones.")] = 64,
     choose: Annotated[list[str] | None, typer.Option(help="A photograph to show in any case; may be repeated.")] = None,
+    as_json: AsJson = False,
+    quiet: Quiet = False,
 ) -> None:
-    """Write what a run made, learnt and got wrong as one HTML file.
-
-    Example: s2hand report --out report.html --against main
-    """
-    with user_errors("no report was written"):
+    """Write what a run made, learnt and got wrong as one HTML file."""
+    with user_errors("no report was written", quiet):
         from s2hand.pipeline.report.build import Wanted, build_report
 
         wanted = Wanted(samples=samples, chosen=tuple(choose or ()), against=against)
         with show_progress("report") as progress:
             size = build_report(project, out, wanted, progress)
-        typer.echo(f"{out}: {size / 1e6:.1f} MB; open it in a browser")
+        rows = {"report": f"{out}, {size / 1e6:.1f} MB; open it in a browser"}
+        show_summary(rows, {"out": f"{out}", "bytes": size}, as_json)

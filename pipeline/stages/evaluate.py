@@ -6,12 +6,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import typer
 from numpy.typing import NDArray
 
 from s2hand.datasets.files import read_json, replacing, write_json
 from s2hand.datasets.packs import Pack
-from s2hand.detect.console import show_progress
+from s2hand.detect.console import note, show_progress
 from s2hand.pipeline.curves import Columns
 from s2hand.pipeline.layout import CONFIDENCE, EVAL_PACK, METRICS, MODEL, PCK, PER_JOINT, PREDICTIONS, PREPARED
 from s2hand.pipeline.measure import measure_agreement, measure_truth
@@ -57,9 +56,7 @@ def _write_submission(
         return
     images, chosen = index["evaluation"]["images"], first_hands(names)
     if len(chosen) != images:
-        typer.echo(
-            f"{PREDICTIONS}: no pred.json: {images - len(chosen)} of {images} evaluation images can't be read", err=True
-        )
+        note(f"{PREDICTIONS}: no pred.json: {images - len(chosen)} of {images} evaluation images can't be read")
         return
     joints, vertices = in_photographs(mirrored, predicted)
     write_submission(PREDICTIONS, CHALLENGES[index["dataset"]], joints[chosen], vertices[chosen])

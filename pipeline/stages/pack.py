@@ -4,7 +4,6 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
-import typer
 from numpy.typing import NDArray
 
 from s2hand.datasets import cameras
@@ -17,7 +16,7 @@ from s2hand.datasets.keypoints import KeypointArrays, read_failures, read_keypoi
 from s2hand.datasets.manifest import MANIFEST
 from s2hand.datasets.packs import Pack, Sample, write_pack
 from s2hand.datasets.records import SPLITS, Hand, Record, Split
-from s2hand.detect.console import Report, show_progress
+from s2hand.detect.console import Report, note, show_progress
 from s2hand.pipeline.layout import EVAL_PACK, KEYPOINTS, PREPARED, TRAIN_PACK
 from s2hand.pipeline.params import PackParams, Params, load_params
 from s2hand.pipeline.sources import INDEX, open_source
@@ -57,7 +56,7 @@ def _say_what_is_left(path: Path, shards: Path, images: int) -> None:
     with Pack(path) as pack:
         hands, used = len(pack), len({photograph(name) for name in pack.names()})
     left_out = f"{unreadable} unreadable images, {images - unreadable - used} without a hand of pack.min_confidence"
-    typer.echo(f"{path}: {hands} hands of {used} images; left out: {left_out}", err=True)
+    note(f"{path}: {hands} hands of {used} images; left out: {left_out}")
 
 
 def _samples(records: Sequence[Record], shards: Path, split: Split, params: Params, report: Report) -> Iterator[Sample]:

@@ -2,11 +2,9 @@
 
 from pathlib import Path
 
-import typer
-
 from s2hand.datasets.files import sha256_file
 from s2hand.datasets.records import SPLITS
-from s2hand.detect.console import show_progress
+from s2hand.detect.console import note, show_progress
 from s2hand.pipeline.layout import PREPARED
 from s2hand.pipeline.params import Params, load_params
 from s2hand.pipeline.sources import INDEX, SYNTHETIC, TREE, open_source, source_name, write_index
@@ -33,7 +31,7 @@ def prepare(params: Params, prepared: Path) -> None:
         cameras = ", ".join(f"{count} by {source}" for source, count in index[split]["cameras"].items()) or "none"
         left_out = f", {count} left out as no camera is known" if (count := index[split]["left_out"]) else ""
         found = f"{index[split]['images']} images{left_out}; cameras: {cameras}"
-        typer.echo(f"{index['dataset']}, {split}: {found}", err=True)
+        note(f"{index['dataset']}, {split}: {found}")
 
 
 def check_hand(path: Path) -> None:

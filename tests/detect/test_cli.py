@@ -1,5 +1,6 @@
 """The command `detect`: what it prints, and how it ends when something is wrong."""
 
+import re
 import subprocess
 import sys
 
@@ -26,7 +27,7 @@ def test_run_writes_shards_a_sheet_and_a_summary(photographs, tmp_path, options)
     assert result.exit_code == 0, result.output
     assert read_keypoints(out).num_rows == 10
     assert sheet.exists()
-    values = {line[:20].strip(): line[20:].strip() for line in result.stdout.splitlines()}
+    values = dict(re.split(r"  +", line, maxsplit=1) for line in result.stdout.splitlines())
     assert (values["images"], values["hands"]) == ("11", "10")
     assert values["failures"] == f"1, see {out / 'failures.parquet'}"
     assert values["time"].endswith("images/s")

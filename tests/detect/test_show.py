@@ -28,7 +28,7 @@ def test_a_sheet_is_drawn(shards, photographs, tmp_path):
     sheet = tmp_path / "new" / "sheet.png"
     result = _show(shards, photographs, sheet)
     assert result.exit_code == 0, result.output
-    assert result.stdout.splitlines() == [str(sheet)]
+    assert result.stdout.splitlines() == [f"contact sheet  {sheet}"]
     assert "drawing: 2 of 2" in result.stderr
     page = cv2.imread(str(sheet))
     assert page.shape[0] < 2 * TILE  # one row

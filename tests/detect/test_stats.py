@@ -1,5 +1,6 @@
 """The numbers of a run, and the command that shows them."""
 
+import json
 from collections import Counter
 
 import numpy as np
@@ -95,7 +96,7 @@ def test_a_run_without_hands(write_run, tmp_path):
     shards = write_run({"a.jpg": [], "b.jpg": []})
     numbers = as_json(collect(shards))
     assert (numbers["hands"], numbers["mean_confidence"], numbers["hand_size_px_quantiles"]) == (0, None, {})
-    result = _run(shards, "--json", tmp_path / "new" / "stats.json")
+    result = _run(shards, "--out", tmp_path / "new" / "stats.json")
     assert result.exit_code == 0, result.output
     assert read_json(tmp_path / "new" / "stats.json")["images"] == 2
     assert "suspicious" not in result.stdout
@@ -132,7 +133,7 @@ def test_quantiles_of_what_are_numbers():
 
 
 def test_the_command_shows_tables_and_writes_json(write_run, images, tmp_path):
-    result = _run(write_run(images, FAILURES), "--json", tmp_path / "stats.json")
+    result = _run(write_run(images, FAILURES), "--out", tmp_path / "stats.json")
     assert result.exit_code == 0, result.output
     numbers = read_json(tmp_path / "stats.json")
     assert numbers["hands"] == 4
@@ -147,13 +148,22 @@ def test_the_command_shows_tables_and_writes_json(write_run, images, tmp_path):
     assert ones[1] == "21"
 
 
+def test_the_command_prints_json(write_run, images, tmp_path):
+    shards = write_run(images, FAILURES)
+    result = _run(shards, "--json")
+    assert json.loads(result.stdout) == as_json(collect(shards))
+    result = _run(shards, "--out", tmp_path / "stats.json", "--quiet")
+    assert (result.exit_code, result.output) == (0, "")
+    assert read_json(tmp_path / "stats.json") == as_json(collect(shards))
+
+
 def test_the_command_shows_the_first_suspicious_hands_only(write_run, natural_hands):
     hand = _sure(natural_hands[0], 0.1)
     many = {f"{number:03d}.jpg": [("right", WHOLE, hand)] for number in range(50)}
     result = _run(write_run(many))
     assert "019.jpg" in result.stdout
     assert "020.jpg" not in result.stdout
-    assert "and 30 more: all are in --json FILE" in result.stdout
+    assert "and 30 more: --out FILE writes them all" in result.stdout
 
 
 @pytest.mark.parametrize("width", [60, 80])

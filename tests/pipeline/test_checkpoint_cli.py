@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -43,7 +44,8 @@ def run(*arguments):
 
 
 def rows(text):
-    return {line[:14].strip(): line[15:] for line in text.splitlines()}
+    lines = [line.strip() for line in text.splitlines()]
+    return dict(re.split(r"  +", line, maxsplit=1) for line in lines)
 
 
 def test_show_names_the_open_hand_and_what_was_chosen(checkpoints):
@@ -54,23 +56,22 @@ def test_show_names_the_open_hand_and_what_was_chosen(checkpoints):
     assert found["crops"] == "64 pixels"
     assert found["made by"] == f"s2hand 0.1.0, torch {torch.__version__}"
     assert found["settings"] == "2 differ from their defaults"
-    assert "  train.batch_size: 32" in result.stdout
-    assert '  train.encoder.pretrained: "never"' in result.stdout
+    assert (found["train.batch_size"], found["train.encoder.pretrained"]) == ("32", '"never"')
     size = (checkpoints["open"] / WEIGHTS).stat().st_size
     assert result.stdout.splitlines()[-1].split() == [WEIGHTS, f"{size:,}", "bytes"]
 
 
 def test_show_names_a_given_hand_only_if_it_is_the_one(checkpoints, mano):
     assert rows(run("show", "--checkpoint", checkpoints["mano"]).stdout)["hand model"].startswith("not known")
-    named = rows(run("show", "--checkpoint", checkpoints["mano"], "--hand", mano).stdout)["hand model"]
+    named = rows(run("show", "--checkpoint", checkpoints["mano"], "--hand-model", mano).stdout)["hand model"]
     assert named.startswith(f"{mano}, digest")
-    other = rows(run("show", "--checkpoint", checkpoints["open"], "--hand", mano).stdout)
+    other = rows(run("show", "--checkpoint", checkpoints["open"], "--hand-model", mano).stdout)
     assert other["hand model"].startswith("open, digest")
-    assert other["--hand"] == f"another hand, digest {hand_digest(load_hand_model(mano))}"
+    assert other["--hand-model"] == f"another hand, digest {hand_digest(load_hand_model(mano))}"
 
 
 def test_show_refuses_a_hand_that_is_none(checkpoints):
-    result = run("show", "--checkpoint", checkpoints["open"], "--hand", "gone.pkl")
+    result = run("show", "--checkpoint", checkpoints["open"], "--hand-model", "gone.pkl")
     assert result.exit_code == 1
     assert "gone.pkl: no such file" in result.output
 
@@ -93,10 +94,10 @@ def test_export_writes_a_file_and_says_how_near_it_is(checkpoints, tmp_path):
 
 
 def test_export_of_mano_ends_with_its_licence(checkpoints, mano, tmp_path):
-    given = ("--checkpoint", checkpoints["mano"], "--hand", mano, "--format", "torchscript")
+    given = ("--checkpoint", checkpoints["mano"], "--hand-model", mano, "--format", "torchscript")
     result = run("export", *given, "--out", tmp_path / "hand.pt")
     assert result.exit_code == 0, result.output
-    assert result.stdout.splitlines()[-1] == "the file holds MANO's arrays: MANO's licence forbids passing it on"
+    assert rows(result.stdout)["licence"] == "the file holds MANO's arrays: MANO's licence forbids passing it on"
 
 
 def test_a_wrong_pairing_ends_in_one_line(checkpoints, tmp_path):

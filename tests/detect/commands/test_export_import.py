@@ -1,5 +1,7 @@
 """`detect export` and `detect import`: what they print, and how they end when something is wrong."""
 
+import re
+
 import cv2
 import numpy as np
 import pytest
@@ -45,7 +47,7 @@ def test_there_and_back(shards, tmp_path, name):
         *("import", labels, "--images", tmp_path / "photographs", "--out", again, "--format", name, "--hand", "left")
     )
     assert result.exit_code == 0, result.output
-    values = {line[:20].strip(): line[20:].strip() for line in result.stdout.splitlines()}
+    values = dict(re.split(r"  +", line, maxsplit=1) for line in result.stdout.splitlines())
     assert values == {"images": "1", "hands": "1", "failures": "0", "keypoints": str(again)}
     before, after = read_keypoints(shards).to_pylist()[0], read_keypoints(again).to_pylist()[0]
     assert (after["keypoints"], after["hand"], after["image"]) == (before["keypoints"], "left", "é.png")

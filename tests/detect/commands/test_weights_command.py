@@ -1,6 +1,7 @@
 """`detect weights`: what it prints, and how it ends."""
 
 import os
+import re
 from dataclasses import replace
 
 import huggingface_hub
@@ -41,7 +42,8 @@ def _run(*arguments):
 
 
 def _rows(text):
-    return {line[:10].strip(): line[10:].strip() for line in text.splitlines() if line.startswith("  ")}
+    lines = [line.strip() for line in text.splitlines() if "  " in line]
+    return dict(re.split(r"  +", line, maxsplit=1) for line in lines)
 
 
 def _error(result):

@@ -35,7 +35,7 @@ def settings(**loss: float) -> TrainSettings:
 
 
 def run(tiny: Path, *names: str) -> str:
-    options = ("--params", "tiny.yaml", "--work", "work", "--results", "results", "--seeds", "1")
+    options = ("--params", "tiny.yaml", "--work", "work", "--out", "results", "--seeds", "1")
     here = Path.cwd()
     os.chdir(tiny)
     try:
@@ -256,7 +256,7 @@ def test_ctrl_c_ends_with_what_to_do(tiny: Path, params: Params, monkeypatch: py
         raise KeyboardInterrupt
 
     monkeypatch.setattr(experiments, "train_all", interrupt)
-    arguments = ["--params", str(tiny / "tiny.yaml"), "--work", str(tiny / "work"), "--results", str(tiny / "results")]
+    arguments = ["--params", str(tiny / "tiny.yaml"), "--work", str(tiny / "work"), "--out", str(tiny / "results")]
     done = CliRunner().invoke(app, ["experiments", "ablation", *arguments])
     assert done.exit_code == 130
     assert "run the same command again" in done.output
@@ -264,7 +264,7 @@ def test_ctrl_c_ends_with_what_to_do(tiny: Path, params: Params, monkeypatch: py
 
 def test_a_wrong_preset_ends_in_one_line(tiny: Path, write_params: Callable[..., Path]) -> None:
     path = write_params(tiny / "wrong.yaml", train__loss__E_ori=0.0)
-    arguments = ["--params", str(path), "--work", str(tiny / "work"), "--results", str(tiny / "results")]
+    arguments = ["--params", str(path), "--work", str(tiny / "work"), "--out", str(tiny / "results")]
     done = CliRunner().invoke(app, ["experiments", "ablation", *arguments])
     assert done.exit_code == 1
     assert "error: train.loss.E_ori: expected more than 0" in done.output

@@ -20,7 +20,10 @@ def call(*options: object) -> tuple[int, str]:
         (("--format", "glb,glb"), "--format: expected each format once, found glb,glb"),
         (("--field-of-view", 0.5), "--field-of-view: Input should be greater than 1"),
         (("--intrinsics", "gone.json"), "gone.json: no such file"),
-        (("--hand", "left"), "--hand: names the hand model, `open` or a file; which hand is shown says --side left"),
+        (
+            ("--hand-model", "left"),
+            "--hand-model: names the hand model, `open` or a file; which hand is shown says --hand left",
+        ),
         (("--boxes", "b.csv", "--localize", "slim"), "boxes and localize both say where the hands are"),
     ],
 )
@@ -36,11 +39,11 @@ def test_what_is_wrong_is_said_in_one_line(
 
 def test_a_summary_of_what_was_made(checkpoint: Path, photographs: Path, tmp_path: Path) -> None:
     required = ("--images", photographs, "--checkpoint", checkpoint, "--out", tmp_path / "out", "--device", "cpu")
-    code, output = call(*required, "--format", "none", "--no-overlays", "--side", "left")
+    code, output = call(*required, "--format", "none", "--no-overlays", "--hand", "left")
     lines = dict(line.split(None, 1) for line in output.splitlines() if not line.startswith(("mean", "contact")))
     assert code == 0
     assert (lines["hands"], lines["meshes"], lines["overlays"]) == ("5", "none", "none")
-    code, output = call(*required, "--format", "none", "--no-overlays", "--side", "left")
+    code, output = call(*required, "--format", "none", "--no-overlays", "--hand", "left")
     assert "5, 5 of them from an earlier run" in output
 
 
