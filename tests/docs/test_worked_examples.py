@@ -56,11 +56,17 @@ def read_example(page: Path) -> Example:
     return Example(new, changed)
 
 
+def module_name(file: str) -> str:
+    """detect/peaks.py is s2hand.detect.peaks; what lies in no folder is a script of one's own."""
+    name = file.removesuffix(".py").replace("/", ".")
+    return f"s2hand.{name}" if "." in name else name
+
+
 class InMemory(importlib.abc.MetaPathFinder, importlib.abc.InspectLoader):
     """Imports the project's modules from texts, where there is one."""
 
     def __init__(self, files: Mapping[str, str]) -> None:
-        self.files = {f"s2hand.{name[:-3].replace('/', '.')}": (name, text) for name, text in files.items()}
+        self.files = {module_name(name): (name, text) for name, text in files.items()}
 
     def find_spec(self, name: str, path: Sequence[str] | None, target: ModuleType | None = None) -> ModuleSpec | None:
         if name not in self.files:
@@ -78,9 +84,11 @@ def project(files: Mapping[str, str]) -> Iterator[None]:
     """The project with some files in the place of its own; all its modules are imported anew, and put back after."""
 
     def take_out() -> dict[str, ModuleType]:
-        return {name: sys.modules.pop(name) for name in list(sys.modules) if name.split(".")[0] == "s2hand"}
+        ours = [name for name in sys.modules if name.split(".")[0] == "s2hand" or name in finder.files]
+        return {name: sys.modules.pop(name) for name in ours}
 
-    finder, before = InMemory(files), take_out()
+    finder = InMemory(files)
+    before = take_out()
     sys.meta_path.insert(0, finder)
     try:
         yield
