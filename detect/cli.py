@@ -40,7 +40,7 @@ app.command(
 )(export)
 app.command("import", epilog=epilog("detect import labels.json --images DIR --out SHARDS --format coco"))(import_labels)
 app.add_typer(weights, name="weights")
-app.command(epilog=epilog("detect fit --data data/slim-1 --params presets/slim-1.yaml --out outputs/slim-1"))(fit)
+app.command(epilog=epilog("detect fit --data data/slim-1 --params presets/slim-1.yaml --out slim-1"))(fit)
 app.command(epilog=epilog("detect fit-boxes --data data/pieces --start slim --out outputs/slim-boxes"))(fit_boxes)
 
 

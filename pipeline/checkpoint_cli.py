@@ -44,7 +44,7 @@ def show(
         show_result(facts.as_dict(), as_json, lambda: _print_facts(facts))
 
 
-@app.command(epilog=epilog("s2hand checkpoint export --checkpoint outputs/model --format onnx --out hand.onnx"))
+@app.command(epilog=epilog("s2hand checkpoint export --checkpoint outputs/model --out hand.onnx"))
 def export(
     checkpoint: Checkpoint,
     out: Annotated[Path, typer.Option(help="The file to write.")],

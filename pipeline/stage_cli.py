@@ -52,7 +52,7 @@ def metrics(
 ) -> None:
     """Print the table of metrics: the network, the constant hand, the detector."""
     with user_errors(GO_ON, quiet):
-        from s2hand.datasets.files import read_json
-        from s2hand.pipeline.table import print_metrics
+        from s2hand.pipeline.table import print_metrics, read_metrics
 
-        show_result(read_json(file), as_json, lambda: print_metrics(file))
+        found = read_metrics(file)
+        show_result(found, as_json, lambda: print_metrics(found))

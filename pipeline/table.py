@@ -1,12 +1,13 @@
 """The table of metrics that `make repro` ends with."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from rich.console import Console
 from rich.table import Table
 
-from s2hand.datasets.files import read_json
+from s2hand.datasets.files import DataError, read_json
 
 ROWS = (
     ("root_mpjpe_cm", "joint error, root-relative (cm)"),
@@ -33,12 +34,16 @@ ROWS = (
 COLUMNS = (("network", "network"), ("constant", "constant hand"), ("detector", "detector"))
 
 
-def print_metrics(file: Path, console: Console | None = None) -> None:
-    """Print the metrics in `file` (JSON of the evaluate stage) as a table.
-
-    Raises ValueError when the file is not there or is not JSON.
-    """
+def read_metrics(file: Path) -> dict[str, Any]:
+    """Read what the evaluate stage wrote. Raises ValueError for a file that is not there, or another one."""
     metrics = read_json(file)
+    if not isinstance(metrics, dict) or not {"hands", "dataset", "network"} <= set(metrics):
+        raise DataError(f"{file}: expected the metrics that the evaluate stage writes, found another file")
+    return metrics
+
+
+def print_metrics(metrics: Mapping[str, Any], console: Console | None = None) -> None:
+    """Print the metrics as a table."""
     table = Table(title=f"{metrics['hands']} hands held back, {metrics['dataset']}", title_justify="left")
     table.add_column("metric")
     for _, title in COLUMNS:

@@ -15,7 +15,7 @@ def challenge_of(dataset: Dataset) -> Challenge:
     if dataset.name not in CHALLENGES:
         raise DataError(
             f"{dataset.root}: a data set of kind {dataset.name} has no official numbers; "
-            f"expected one of {', '.join(CHALLENGES)}; its metrics are in results/metrics.json"
+            "expected FreiHAND or HO-3D (--source freihand, ho3d); its metrics are in results/metrics.json"
         )
     return CHALLENGES[dataset.name]
 

@@ -1,6 +1,9 @@
 """What commands print while they work, where it goes to a file."""
 
+import json
+
 import pytest
+import typer
 
 from s2hand.detect import console
 
@@ -10,6 +13,36 @@ from s2hand.detect import console
 )
 def test_durations_are_said_as_people_do(seconds, text):
     assert console.duration(seconds) == text
+
+
+def test_quiet_leaves_errors_only(capsys):
+    def work():
+        with console.user_errors("nothing", quiet=True):
+            with console.show_progress("detect") as report:
+                report(1, 1)
+            console.note("beside it")
+            console.show_summary({"hands": "1"}, {}, as_json=False)
+            raise ValueError("it broke")
+
+    with pytest.raises(typer.Exit):
+        work()
+    assert capsys.readouterr() == ("", "error: it broke\n")
+    assert not console.is_quiet()
+
+
+def test_a_summary_for_people_and_for_machines(capsys):
+    rows, facts = {"hands": "1", "mean confidence": "none"}, {"hands": 1, "mean_confidence": None}
+    console.show_summary(rows, facts, as_json=False)
+    assert capsys.readouterr().out == "hands            1\nmean confidence  none\n"
+    with console.user_errors("nothing", quiet=True):
+        console.show_summary(rows, facts, as_json=True)
+    assert json.loads(capsys.readouterr().out) == facts
+
+
+def test_a_reader_that_has_seen_enough_is_no_error(capsys):
+    with pytest.raises(BrokenPipeError), console.user_errors("nothing"):
+        raise BrokenPipeError
+    assert capsys.readouterr() == ("", "")
 
 
 def test_a_resumed_run_estimates_from_its_own_speed(monkeypatch, capsys):

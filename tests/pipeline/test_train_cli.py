@@ -1,5 +1,6 @@
 """`s2hand train`: a training from the command line, alone and in processes, and the step that broke one."""
 
+import json
 import os
 import re
 import signal
@@ -48,11 +49,14 @@ def test_a_training_from_the_command_line_and_its_rerun(project: Any, pack: Path
     project.set(**TINY)
     command = ("s2hand", "train", "run", "--data", str(pack), "--out", "model")
     first = project.run(*command)
+    assert re.search(r"^weights    model/weights.safetensors$", first.stdout, re.MULTILINE)
     assert "train: joint, epoch 1 of 1" in first.stderr
     assert "8 crops of 64 px, 0.00 GB: held in the memory of cpu" in first.stderr
     made = load_file(project.folder / "model/weights.safetensors")
-    again = project.run(*command)
-    assert "train:" not in again.stderr
+    again = project.run(*command, "--json", "--quiet")
+    assert again.stderr == ""
+    summary = json.loads(again.stdout)
+    assert (summary["weights"], summary["epochs"]) == ("model/weights.safetensors", 3)
     found = load_file(project.folder / "model/weights.safetensors")
     assert all(torch.equal(found[name], made[name]) for name in made)
 
@@ -60,8 +64,18 @@ def test_a_training_from_the_command_line_and_its_rerun(project: Any, pack: Path
 def test_two_processes_from_the_command_line(project: Any, pack: Path) -> None:
     project.set(**TINY, train__processes=2)
     done = project.run("s2hand", "train", "run", "--data", str(pack), "--out", "model")
-    assert done.stderr.count("train: joint, epoch 1 of 1") == 1
+    assert done.stderr.count("train: joint, epoch 1 of 1") == done.stdout.count("last loss") == 1
     assert (project.folder / "model/weights.safetensors").is_file()
+
+
+def test_what_all_processes_find_wrong_is_said_once(project: Any, pack: Path) -> None:
+    project.set(**{**TINY, "train__batch_size": 64}, train__processes=2)
+    done = project.run("s2hand", "train", "run", "--data", str(pack), "--out", "model", check=False)
+    assert (done.returncode, done.stdout) == (1, "")
+    *log, line = done.stderr.splitlines()
+    assert log == ["8 crops of 64 px, 0.00 GB: held in the memory of cpu"]
+    assert "expected at least train.batch_size = 64 samples, found 8" in line
+    assert "lower train.batch_size, or begin with presets/folder.yaml" in line
 
 
 def test_ctrl_c_saves_what_two_processes_have_and_ends_in_one_line(project: Any, pack: Path) -> None:
