@@ -108,7 +108,7 @@ def open_job(job: Job) -> Tools:
 def _refuse_unread(settings: DetectSettings, network: str) -> None:
     """Refuse options that nobody would read."""
     defaults = DetectSettings()
-    if network == "slim":
+    if network != "openpose":
         for name in ("scales", "variant", "compile"):
             if getattr(settings, name) != getattr(defaults, name):
                 raise ValueError(f"--{name}: of OpenPose's network only; leave it out, or give its --weights")
