@@ -19,6 +19,9 @@ MAX_BYTES = 2 << 30
 MAX_PIXELS = 250_000_000
 """Larger images are refused before they are decoded; the largest cameras of telephones have 200 million pixels."""
 
+UNREAD_SUFFIXES = frozenset({".heic", ".heif", ".avif"})
+"""What telephones write and nothing here decodes: such files are listed, so that they are not silently missing."""
+
 
 class ImageError(DataError):
     """An image can't be read: `name` says which, `reason` why, in one line."""
@@ -67,8 +70,13 @@ def find_files(folder: Path, suffixes: Collection[str], what: str) -> list[str]:
         start = "" if below == "." else f"{below}/"
         found.update(_utf8(start + name) for name in names if has_suffix(name, suffixes))
     if not found:
-        raise DataError(f"{folder}: holds no {what} ({' '.join(sorted(suffixes))})")
+        raise DataError(f"{folder}: holds no {what} ({kinds(suffixes)})")
     return sorted(found)
+
+
+def kinds(suffixes: Collection[str]) -> str:
+    """Return the suffixes of files that are read, for messages."""
+    return " ".join(sorted(set(suffixes) - UNREAD_SUFFIXES))
 
 
 def has_suffix(name: str, suffixes: Collection[str]) -> bool:

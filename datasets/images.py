@@ -8,7 +8,14 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from s2hand.datasets.image_files import MAX_PIXELS, ImageError, ImageMemoryError, find_files, read_image_bytes
+from s2hand.datasets.image_files import (
+    MAX_PIXELS,
+    UNREAD_SUFFIXES,
+    ImageError,
+    ImageMemoryError,
+    find_files,
+    read_image_bytes,
+)
 from s2hand.datasets.image_header import ImageHeader, read_header
 from s2hand.datasets.videos import find_frame, read_frame
 
@@ -23,10 +30,11 @@ __all__ = [
     "read_image_bytes",
 ]
 
-IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff"})
+IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff"}) | UNREAD_SUFFIXES
 
 # How to mirror what has an Exif orientation, after swapping the axes from 5 on: 1 left-right, 0 up-down, -1 both.
 _FLIPS = {2: 1, 3: -1, 4: 0, 6: 1, 7: -1, 8: 0}
+_PHONE_BRANDS = frozenset({b"heic", b"heix", b"heim", b"heis", b"mif1", b"avif"})  # of the container of HEIC and AVIF
 _NO_MEMORY = ("Insufficient memory", "bad_alloc")
 _REDUCED = {2: cv2.IMREAD_REDUCED_COLOR_2, 4: cv2.IMREAD_REDUCED_COLOR_4, 8: cv2.IMREAD_REDUCED_COLOR_8}
 
@@ -34,9 +42,9 @@ _REDUCED = {2: cv2.IMREAD_REDUCED_COLOR_2, 4: cv2.IMREAD_REDUCED_COLOR_4, 8: cv2
 def list_images(folder: Path) -> list[str]:
     """Find the images in a folder and below: sorted paths relative to it, with `/` separators.
 
-    An image is a file whose name ends in .jpg .jpeg .png .webp .bmp .tif .tiff in any case; hidden files and
-    folders are passed over (the copies `._x.jpg` that macOS leaves are no images), linked folders are
-    followed. A name that is not UTF-8 is given with `\\xff` for each wrong byte; reading it says what to do.
+    An image is a file whose name ends in one of `IMAGE_SUFFIXES`, in any case; hidden files and folders are passed
+    over (the copies `._x.jpg` that macOS leaves are no images), linked folders are followed. A name that is not UTF-8
+    is given with `\\xff` for each wrong byte; reading it says what to do.
 
     Raises:
         DataError: the folder is missing, a file, unreadable, or holds no image.
@@ -156,6 +164,8 @@ def _keeps_the_grid(header: ImageHeader, reduce: int) -> bool:
 
 
 def _unknown(data: bytes) -> str:
+    if data[4:8] == b"ftyp" and data[8:12] in _PHONE_BRANDS:
+        return "a HEIC or AVIF image, which is not read; convert it to JPEG, with its Exif"
     return f"not an image of a known kind, or cut short ({len(data)} bytes)"
 
 

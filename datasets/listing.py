@@ -9,7 +9,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from s2hand.datasets.files import DataError, sha256_bytes, sha256_file
-from s2hand.datasets.image_files import MAX_BYTES, ImageError, find_files, has_suffix, read_image_bytes, regular_file
+from s2hand.datasets.image_files import (
+    MAX_BYTES,
+    ImageError,
+    find_files,
+    has_suffix,
+    kinds,
+    read_image_bytes,
+    regular_file,
+)
 from s2hand.datasets.images import IMAGE_SUFFIXES, decode_image, image_size, reduce_image
 from s2hand.datasets.video_index import file_version
 from s2hand.datasets.videos import VIDEO_SUFFIXES, find_frame, frame_names, read_frame, video_sha256
@@ -39,8 +47,8 @@ def list_items(source: Path, every: int = 1) -> Listing:
     elif has_suffix(source.name, IMAGE_SUFFIXES | VIDEO_SUFFIXES):
         files, root = [source.name], source.parent
     else:
-        kinds = " ".join(sorted(IMAGE_SUFFIXES | VIDEO_SUFFIXES))
-        raise DataError(f"{source}: expected a folder, an image or a video ({kinds})")
+        readable = kinds(IMAGE_SUFFIXES | VIDEO_SUFFIXES)
+        raise DataError(f"{source}: expected a folder, an image or a video ({readable})")
     names: set[str] = set()
     for file in files:
         path = PurePosixPath(file)

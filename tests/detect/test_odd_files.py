@@ -51,6 +51,7 @@ def odd(tmp_path, texture):
     rgb.save(folder / "turned.jpg", exif=exif)
     (folder / "link.jpg").symlink_to("gone.jpg")
     (folder / "film.mp4").write_bytes(b"no film")
+    (folder / "IMG_0001.HEIC").write_bytes(b"\0\0\0\x18ftypheic" + bytes(100))
     os.mkfifo(folder / "pipe.jpg")
     with open(os.fsencode(folder) + b"/bad\xff.jpg", "wb") as file:
         file.write(jpeg)
@@ -66,6 +67,7 @@ FAILURES = {
     "strip.png": "20000 x 20 pixels: expected a picture with sides of at most 16 : 1",
     "link.jpg": "can't be read: a link to 'gone.jpg'",
     "film.mp4#000000": "",
+    "IMG_0001.HEIC": "a HEIC or AVIF image, which is not read; convert it to JPEG",
     "pipe.jpg": "is a pipe, socket or device",
     "bad\\xff.jpg": "the file's name is not UTF-8; rename the file",
 }
