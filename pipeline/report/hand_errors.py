@@ -55,19 +55,28 @@ def read_errors(pack: Pack, predictions: Path) -> HandErrors:
         chosen = np.arange(start, min(start + _CHUNK, len(names)))
         rows = pack.rows(chosen)
         confidence.append(rows.keypoints[..., 2].mean(axis=1))
-        errors.append(_errors(rows, joints_cam[chosen], joints_px[chosen]))
+        errors.append(mean_errors(rows, joints_cam[chosen], joints_px[chosen]))
     measured = np.concatenate(errors, axis=1)
     aligned = measured[1] if pack.has_joints else None
     return HandErrors(names, pack.mirrored(), np.concatenate(confidence), measured[0], aligned)
 
 
-def _errors(rows: Rows, joints_cam: Floats, joints_px: Floats) -> Floats:  # [2 or 1, B]
-    """Return `errors` and, with the truth, `aligned` of some rows, from joints as they are in the photographs."""
+def mean_errors(
+    rows: Rows,
+    joints_cam: Floats | None,  # [B, 21, 3] metres
+    joints_px: Floats | None,  # [B, 21, 2]
+) -> Floats:  # [2 or 1, B]
+    """Return `errors` and, with the truth, `aligned` of some rows, from joints as they are in the photographs.
+
+    Those before the camera are needed where the truth is known, else those in pixels.
+    """
     if rows.joints_cam is None:
+        assert joints_px is not None
         distances = relative_distances(_in_crops(rows, joints_px), rows.keypoints)
         known = np.isfinite(distances)
         sums = np.where(known, distances, 0.0).sum(axis=1)
         return np.where(known.any(axis=1), sums / np.maximum(known.sum(axis=1), 1), np.nan)[None]
+    assert joints_cam is not None
     truth = np.where(rows.mirrored[:, None, None], mirror_points_cam(rows.joints_cam), rows.joints_cam)
     scores = score_hands(joints_cam, truth)
     return 100.0 * np.stack([scores.root.joints.mean(axis=1), scores.aligned.joints.mean(axis=1)])
