@@ -81,3 +81,10 @@ def test_what_the_page_names_is_in_the_file_that_it_names(row: str) -> None:
 def test_every_equation_is_there() -> None:
     numbers = [int(row[2:].split(" ")[0]) for row in ROWS if re.match(r"\| \d+ \| .* \| `train/", row)]
     assert numbers == list(range(1, 12))
+
+
+def test_the_files_that_change_it_names_are_there() -> None:
+    page = (ROOT / "docs" / "change-it" / "index.md").read_text("utf-8")
+    named = re.findall(r"`((?:datasets|detect|train|pipeline|tests)/[\w/.]*)`", page)
+    assert len(named) > 30
+    assert [name for name in named if not (ROOT / name).exists()] == []
