@@ -14,6 +14,7 @@ from s2hand.pipeline.baseline import constant_hand
 from s2hand.pipeline.curves import Columns, error_by_confidence, error_per_joint
 from s2hand.train.metrics import (
     THRESHOLDS,
+    Errors,
     evaluate_pixels,
     pck_curve,
     pixel_errors,
@@ -28,9 +29,10 @@ Floats = NDArray[np.floating[Any]]
 class Measured:
     """Metrics by who is measured (`network`, `constant`, `detector`), and tables of curves, a column for each.
 
-    `curves` are shares of joints within a `distance`: millimetres, or hand sizes where no truth is known. `per_joint`
-    are mean errors by joint: cm, or hand sizes (`_px`: pixels). `confidence` are mean errors in pixels of the crop by
-    the detection's confidence: distances to the true joints, or to the detections.
+    `curves` are shares of joints, and of vertices where true ones are known, within a `distance`: millimetres, or hand
+    sizes where no truth is known. `per_joint` are mean errors by joint: cm, or hand sizes (`_px`: pixels).
+    `confidence` are mean errors in pixels of the crop by the detection's confidence: distances to the true joints, or
+    to the detections.
     """
 
     metrics: Mapping[str, Mapping[str, float]]
@@ -41,9 +43,10 @@ class Measured:
 
 @dataclass(frozen=True)
 class _Scored:
-    """The metrics of N hands, and the errors of their joints behind them."""
+    """The metrics of N hands, their curves by what is added to a name, and the errors of the joints behind them."""
 
     metrics: Mapping[str, float]
+    curves: Columns
     root: NDArray[np.float64]  # [N, 21] metres, relative to the wrist
     aligned: NDArray[np.float64]  # [N, 21] metres, after Procrustes alignment
     pixels: NDArray[np.float64]  # [N, 21]
@@ -73,7 +76,7 @@ def measure_truth(
         metrics={**metrics, "detector": _detector(rows.keypoints, pixels["detector"])},
         curves={
             "distance": 1000.0 * THRESHOLDS,
-            **{name: pck_curve(values, THRESHOLDS) for name, values in errors.items()},
+            **{f"{name}{kind}": shares for name, who in scored.items() for kind, shares in who.curves.items()},
         },
         per_joint=error_per_joint({name: 100.0 * values for name, values in errors.items()}),
         confidence=error_by_confidence(rows.keypoints[..., 2], pixels),
@@ -113,7 +116,8 @@ def _network(rows: Rows, joints_cam: Floats, vertices_cam: Floats, joints_px: Fl
     assert rows.joints_cam is not None
     scores = score_hands(joints_cam, rows.joints_cam, **_vertices(vertices_cam, rows.vertices_cam))
     metrics = {**summarize(scores), **evaluate_pixels(joints_px, true_px)}
-    return _Scored(metrics, scores.root.joints, scores.aligned.joints, pixel_errors(joints_px, true_px))
+    curves = _curves(scores.root, scores.aligned)
+    return _Scored(metrics, curves, scores.root.joints, scores.aligned.joints, pixel_errors(joints_px, true_px))
 
 
 def _constant(rows: Rows, true_px: Floats) -> _Scored:
@@ -127,7 +131,19 @@ def _constant(rows: Rows, true_px: Floats) -> _Scored:
     aligned = {name: value for name, value in summarize(shape).items() if name.startswith("pa_")}
     joints_px = project(plain_joints, rows.K)
     metrics = {**summarize(plain), **aligned, **evaluate_pixels(joints_px, true_px)}
-    return _Scored(metrics, plain.root.joints, shape.aligned.joints, pixel_errors(joints_px, true_px))
+    curves = _curves(plain.root, shape.aligned)
+    return _Scored(metrics, curves, plain.root.joints, shape.aligned.joints, pixel_errors(joints_px, true_px))
+
+
+def _curves(root: Errors, aligned: Errors) -> Columns:
+    """Return the share of joints, and of vertices if there are any, within each threshold; 100 numbers each."""
+    errors = {
+        "": root.joints,
+        "_aligned": aligned.joints,
+        "_vertices": root.vertices,
+        "_vertices_aligned": aligned.vertices,
+    }
+    return {kind: pck_curve(values, THRESHOLDS) for kind, values in errors.items() if values is not None}
 
 
 def _repeat(points: Floats, count: int) -> Floats:

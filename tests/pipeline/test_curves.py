@@ -1,5 +1,7 @@
 """The tables of curves: each error in its row, whatever is unknown in none."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -7,6 +9,7 @@ from s2hand.datasets.packs import Rows
 from s2hand.datasets.skeleton import JOINT_NAMES
 from s2hand.pipeline.curves import error_by_confidence, error_per_joint
 from s2hand.pipeline.measure import Measured, measure_agreement, measure_truth
+from s2hand.train.metrics import THRESHOLDS, area_under
 
 
 def test_each_joint_has_the_mean_over_the_hands_that_know_it() -> None:
@@ -79,3 +82,16 @@ def test_without_truth_both_are_distances_to_the_detections() -> None:
     assert found.confidence["network"][[3, 9]] == pytest.approx([0.0, 4.0], abs=1e-4)
     assert np.isnan(found.confidence["detector"]).all()
     assert set(found.confidence) == {"confidence", "network", "constant", "detector", "joints"}
+
+
+def test_the_areas_under_the_curves_of_joints_and_vertices_are_those_of_the_metrics() -> None:
+    noise = np.random.default_rng(1)
+    truth = noise.normal((0, 0, 0.5), 0.03, (2, 778, 3)).astype(np.float32)
+    rows = replace(rows_of_two_hands(truth=True), vertices_cam=truth)
+    predicted = truth + noise.normal(0, 0.01, truth.shape)
+    found = measure_truth(rows, predicted[:, :21], predicted, np.nan_to_num(rows.keypoints[..., :2]))
+    for who in ("network", "constant"):
+        for kind, metric in (("", "j"), ("_vertices", "v")):
+            for suffix, prefix in (("", "root_"), ("_aligned", "pa_")):
+                area = area_under(found.curves[f"{who}{kind}{suffix}"], THRESHOLDS)
+                assert area == pytest.approx(found.metrics[who][f"{prefix}auc_{metric}"])
