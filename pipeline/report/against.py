@@ -8,7 +8,7 @@ import subprocess
 from pathlib import Path
 
 from s2hand.datasets.files import DataError, replacing
-from s2hand.pipeline.layout import METRICS, PREDICTIONS, PREPARED, RESULTS
+from s2hand.pipeline.layout import METRICS, PER_JOINT, PREDICTIONS, PREPARED
 from s2hand.pipeline.params import PARAMS_FILE
 from s2hand.pipeline.report.changes import read_parameters
 from s2hand.pipeline.report.photographs import LOCK
@@ -37,7 +37,7 @@ def open_against(project: Project, against: str, scratch: Path) -> Project:
             f"--against {against}: expected a folder, or a git revision or experiment of {project.root.resolve()}, "
             "found neither; `git log --all --oneline` and `dvc exp list -A` name them"
         )
-    _take_from_git(project.root, commit, [RESULTS, PARAMS_FILE, LOCK], scratch)
+    _take_from_git(project.root, commit, [METRICS, PER_JOINT, PARAMS_FILE, LOCK], scratch)
     if not (scratch / METRICS).is_file():
         raise DataError(f"--against {against}: commit {commit[:7]} has no {METRICS}; name one that `dvc repro` ran in")
     hand = (read_parameters(Project(scratch, against)) or {}).get("hand_model")
@@ -75,10 +75,13 @@ def _take_from_git(root: Path, commit: str, paths: list[Path], scratch: Path) ->
 def _take_from_dvc(root: Path, commit: str, scratch: Path) -> None:
     """Write what DVC keeps of a commit into `scratch`, as far as it still has it."""
     from dvc.api import DVCFileSystem
+    from dvc.repo import Repo
 
     for path in _KEPT_BY_DVC:
         try:
-            _write(scratch / path, DVCFileSystem(str(root), rev=commit).read_bytes(path.as_posix()))
+            with Repo(str(root)) as repo:  # its remotes and cache, which the commit may not have known
+                config = {section: repo.config[section] for section in ("core", "remote", "cache")}
+            _write(scratch / path, DVCFileSystem(str(root), rev=commit, config=config).read_bytes(path.as_posix()))
         except Exception:  # the cache, and each kind of remote, has errors of its own for what is not there
             continue
 

@@ -101,7 +101,7 @@ def _cards(
     drawn = draw_changes(pack, hands.rows[chosen], [places[chosen] for places in hands.places], sides)
     for n, pictures in zip(chosen.tolist(), drawn, strict=True):
         before, now = float(hands.before[n]), float(hands.now[n])
-        titles = ("photograph", f"before: {before:.2f} {hands.unit}", f"now: {now:.2f} {hands.unit}")
+        titles = ("photograph", f"before: {before:.2f}", f"now: {now:.2f}")
         yield {
             "name": hands.names[n],
             "change": f"{now - before:+.2f} {hands.unit}",

@@ -52,7 +52,10 @@ class ComparedHands:
     def meaning(self) -> str:
         """What the errors are, as a sentence."""
         if self.unit == CM:
-            return "Error: the mean distance of the joints to the true ones, both relative to the wrist."
+            return (
+                "Error: the mean distance of the joints to the true ones, both relative to the wrist, in space: what "
+                "looks right in a picture may be wrong in depth."
+            )
         return "Error: the mean distance of the projected joints to the trusted detections, in sizes of the hand."
 
     def most_changed(self, count: int, improved: bool) -> NDArray[np.intp]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 from s2hand.pipeline.layout import METRICS, PER_JOINT
 from s2hand.pipeline.params import PARAMS_FILE
@@ -11,7 +12,22 @@ from s2hand.pipeline.report.changes import Change, metric_changes, parameter_cha
 from s2hand.pipeline.report.page import Block, Chart, Facts, Section, Table
 from s2hand.pipeline.report.photographs import Photographs, compare_photographs
 from s2hand.pipeline.report.project import Project
-from s2hand.pipeline.table import ROWS
+from s2hand.pipeline.table import COLUMNS, ROWS, read_metrics
+
+_TITLES = {
+    **dict(ROWS),
+    "root_mpvpe_cm": "vertex error, root-relative (cm)",
+    "root_auc_j": "AUC of joints, root-relative",
+    "root_auc_v": "AUC of vertices, root-relative",
+    "auc_j": "AUC of joints, absolute",
+    "auc_v": "AUC of vertices, absolute",
+    "f5": "F-score at 5 mm, absolute",
+    "f15": "F-score at 15 mm, absolute",
+    "found": "joints found",
+    "silhouettes": "hands whose outline was found in the pixels",
+}
+"""Of metrics, in the table's order: those of the terminal's table first."""
+_VERDICTS = ("better", "worse", "same")
 
 
 def comparison_section(now: Project, before: Project) -> Section:
@@ -28,7 +44,7 @@ def comparison_section(now: Project, before: Project) -> Section:
 
 
 def _facts(before: Project, now: Project, photographs: Photographs) -> Facts:
-    counts = [str(project.json(METRICS).get("hands", "not known")) for project in (before, now)]
+    counts = [_numbers(project)["hands"] for project in (before, now)]
     rows = {
         "before": f"{before.name}: {counts[0]} hands held back",
         "now": f"{now.name}: {counts[1]} hands held back",
@@ -39,10 +55,10 @@ def _facts(before: Project, now: Project, photographs: Photographs) -> Facts:
 
 def _metrics(before: Project, now: Project) -> Table:
     """Return the network's metrics; those of others, where they changed, below."""
-    titles = dict(ROWS)
-    changes = metric_changes(before.json(METRICS), now.json(METRICS), list(titles))
+    changes = metric_changes(_numbers(before), _numbers(now), list(_TITLES))
     shown = [change for change in changes if change.who == "network" or change.verdict != "same"]
-    unchanged = sorted({change.who for change in changes} - {change.who for change in shown})
+    whole = {change.who for change in changes} - {change.who for change in shown}
+    unchanged = [title for who, title in COLUMNS if who in whole]
     words = {word: sum(change.who == "network" and change.verdict == word for change in changes) for word in _VERDICTS}
     counted = ", ".join(f"{count} {word}" for word, count in words.items() if count)
     others = f" All numbers of the {' and the '.join(unchanged)} are the same." if unchanged else ""
@@ -50,17 +66,14 @@ def _metrics(before: Project, now: Project) -> Table:
         title="Metrics",
         sources=_both(before, METRICS),
         columns=("metric", "before", "now", "change", "%", "verdict"),
-        rows=[(_title(change, titles), *change.cells()) for change in shown],
+        rows=[(_title(change), *change.cells()) for change in shown],
         note=f"Of the network's metrics: {counted or 'none can be compared'}.{others}",
     )
 
 
-_VERDICTS = ("better", "worse", "same")
-
-
-def _title(change: Change, titles: Mapping[str, str]) -> str:
-    title = titles.get(change.key, change.key)
-    return title if change.who == "network" else f"{change.who}: {title}"
+def _title(change: Change) -> str:
+    title = _TITLES.get(change.key, change.key)
+    return title if change.who == "network" else f"{dict(COLUMNS).get(change.who, change.who)}: {title}"
 
 
 def _parameters(before: Project, now: Project) -> Iterator[Block]:
@@ -97,7 +110,11 @@ def _joints(before: Project, now: Project) -> Iterator[Block]:
 
 def _unit(project: Project) -> str:
     """Return what a project's errors of joints and hands are counted in."""
-    return "cm" if "root_mpjpe_cm" in project.json(METRICS).get("network", {}) else "hand sizes"
+    return "cm" if "root_mpjpe_cm" in _numbers(project)["network"] else "hand sizes"
+
+
+def _numbers(project: Project) -> Mapping[str, Any]:
+    return read_metrics(project.root / METRICS)
 
 
 def _both(before: Project, path: Path) -> tuple[str, str]:

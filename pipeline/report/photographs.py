@@ -61,7 +61,10 @@ def noted_md5(project: Project, path: Path) -> str | None:
     if lock is None:
         return None
     try:
-        stages: Any = yaml.safe_load(lock.read_text(encoding="utf-8"))["stages"]
-        return {item["path"]: item.get("md5") for item in stages["evaluate"]["deps"]}.get(path.as_posix())
-    except (yaml.YAMLError, UnicodeDecodeError, KeyError, TypeError) as error:
-        raise DataError(f"{lock}: not a lock file of DVC ({type(error).__name__}); restore it") from None
+        noted: Any = yaml.safe_load(lock.read_text(encoding="utf-8"))
+    except (yaml.YAMLError, UnicodeDecodeError):
+        raise DataError(f"{lock}: not valid YAML; restore it, or run `dvc repro`") from None
+    for item in ((noted or {}).get("stages", {}).get("evaluate") or {}).get("deps", ()):
+        if item["path"] == path.as_posix():
+            return str(item["md5"]) if "md5" in item else None
+    return None
