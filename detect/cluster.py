@@ -8,20 +8,20 @@ the same code; both are checked before anything starts. A worker computes on as 
 
 import logging
 import secrets
-import signal
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from itertools import islice
 from pathlib import Path
-from threading import Lock, current_thread, main_thread
+from threading import Lock
 from typing import Any
 
 from s2hand.datasets.files import PARTIAL_SUFFIX, DataError
 from s2hand.datasets.rows import Provenance
 from s2hand.datasets.shards import make_folder
 from s2hand.detect.engine import Task
+from s2hand.detect.interrupts import deaf_to_interrupts
 from s2hand.detect.job import Counter, Job, Tools, compute_count, open_job
 
 AHEAD = 2  # tasks per thread of a worker, so that none is idle between two
@@ -106,23 +106,10 @@ def _client(job: Job) -> Iterator[Any]:
             return
         threads = max(1, compute_count(job.settings.device) // workers)
         quiet = {"dashboard_address": ":0", "silence_logs": logging.CRITICAL}  # port 0: any that is free
-        with _deaf_to_interrupts():
+        with deaf_to_interrupts():
             local = LocalCluster(n_workers=workers, threads_per_worker=threads, memory_limit=0, **quiet)
         with local, Client(local) as client:
             yield client
-
-
-@contextmanager
-def _deaf_to_interrupts() -> Iterator[None]:
-    """Let processes that start in the block ignore Ctrl-C, which a terminal sends to all: the first one ends them."""
-    if current_thread() is not main_thread():
-        yield
-        return
-    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, before)
 
 
 def _wait_for_workers(client: Any, address: str) -> None:

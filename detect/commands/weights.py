@@ -40,6 +40,10 @@ def fetch(
         from s2hand.detect.hub import find_known
 
         known = find_known(name)
+        if quiet:
+            from huggingface_hub.utils import disable_progress_bars
+
+            disable_progress_bars()
         path = str(fetch_known(known))
         note(f"licence: {known.licence}")
         show_result({**_facts(known), "path": path}, as_json, lambda: typer.echo(path))

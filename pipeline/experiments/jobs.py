@@ -8,10 +8,9 @@ import multiprocessing.connection
 import os
 import signal
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager
 from dataclasses import dataclass
 from multiprocessing.queues import Queue
 from multiprocessing.synchronize import Event
@@ -20,6 +19,7 @@ from queue import Empty
 
 from s2hand.detect.console import Report as Show
 from s2hand.detect.console import note, show_progress
+from s2hand.detect.interrupts import deaf_to_interrupts
 from s2hand.train.interrupt import deferred_interrupt
 from s2hand.train.loop import Report
 from s2hand.train.settings import TrainSettings
@@ -102,7 +102,7 @@ class _Schedule:
         for job in ready[: self.count - len(self.running)]:
             self.waiting.remove(job)
             note(f"{job.title} -> {job.folder}")  # above the bar, where there is one
-            with _ignored_interrupt():
+            with deaf_to_interrupts():
                 self.running[self.pool.submit(_train, job)] = job
 
     def _close(self, job: Job, error: str | None) -> None:
@@ -119,16 +119,6 @@ class _Schedule:
                 break
             self.samples[folder] = max(samples, self.samples[folder])
         self.show(sum(self.samples.values()), self.total)
-
-
-@contextmanager
-def _ignored_interrupt() -> Iterator[None]:
-    """Let processes start deaf to Ctrl-C: this one hears it, and tells them when they can save."""
-    previous = signal.signal(signal.SIGINT, signal.SIG_IGN)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, previous)
 
 
 @dataclass(frozen=True)

@@ -25,6 +25,7 @@ from pydantic import Field
 
 from s2hand.datasets.files import write_json
 from s2hand.datasets.settings import Settings
+from s2hand.detect.interrupts import deaf_to_interrupts
 from s2hand.pipeline.synthetic.backgrounds import sample_background
 from s2hand.pipeline.synthetic.noise import Bytes
 from s2hand.pipeline.synthetic.people import render_person
@@ -113,7 +114,9 @@ def _render(settings: SceneSettings, tasks: list[_Task]) -> Iterator[tuple[_Task
         _start_worker()
         yield from zip(tasks, map(work, tasks), strict=True)
         return
-    with get_context("spawn").Pool(settings.workers, _start_worker) as pool:
+    with deaf_to_interrupts():
+        processes = get_context("spawn").Pool(settings.workers, _start_worker)
+    with processes as pool:
         yield from zip(tasks, pool.imap(work, tasks, _CHUNK), strict=True)
 
 

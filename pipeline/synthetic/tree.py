@@ -28,6 +28,7 @@ import numpy as np
 
 from s2hand.datasets.cameras import project
 from s2hand.datasets.files import write_json
+from s2hand.detect.interrupts import deaf_to_interrupts
 from s2hand.pipeline.synthetic.scene import Photograph, photograph
 from s2hand.pipeline.synthetic.settings import SyntheticSettings
 
@@ -126,7 +127,9 @@ def _run(work: Callable[[tuple[str, int]], _Labels], tasks: list[tuple[str, int]
         yield from map(work, tasks)
         return
     count = min(workers, -(-len(tasks) // _CHUNK))
-    with multiprocessing.get_context("spawn").Pool(count, _start_worker) as pool:
+    with deaf_to_interrupts():
+        processes = multiprocessing.get_context("spawn").Pool(count, _start_worker)
+    with processes as pool:
         yield from pool.imap(work, tasks, _CHUNK)
 
 
