@@ -6,6 +6,7 @@ which reads the code for mkdocstrings, hands them on as if they stood in the doc
 
 import ast
 import io
+import re
 import tokenize
 from collections.abc import Sequence
 from pathlib import Path
@@ -14,9 +15,16 @@ from typing import Any
 
 import griffe
 
+EXAMPLE = re.compile(r"^>>> (?:.+\n)+", re.MULTILINE)
+
 
 class SignatureComments(griffe.Extension):
     """Adds the comments of functions' signatures and of fields to what the API pages show."""
+
+    def on_object(self, *, obj: griffe.Object, **_: Any) -> None:
+        """Show examples as code."""
+        if obj.docstring is not None:
+            obj.docstring.value = EXAMPLE.sub("```pycon\n\\g<0>```\n", obj.docstring.value + "\n").rstrip()
 
     def on_function(self, *, func: griffe.Function, **_: Any) -> None:
         """Add the comments behind arguments as their descriptions, the one behind the result as its own."""
