@@ -13,6 +13,9 @@ if TYPE_CHECKING:
 
 AnySettings = TypeVar("AnySettings", bound="Settings")
 
+HANDS, SPEED, OPENPOSE = "Where the hands are", "Speed", "OpenPose's weights only"
+"""Panels of `--help`, which else would be one long list."""
+
 EXIT_CODES = "Exit codes: 0 done, 1 wrong files or values, 2 wrong usage, 130 Ctrl-C."
 
 
@@ -51,18 +54,27 @@ Weights = Annotated[
 ]
 Localize = Annotated[
     Where,
-    typer.Option("--localize", help="Where the hands are: the `whole` image is one; `body`, `slim`: look for them."),
+    typer.Option(
+        "--localize",
+        rich_help_panel=HANDS,
+        help="`whole`: each image is one hand; `body`, `slim`: look for them.",
+    ),
 ]
 Boxes = Annotated[
-    Path | None, typer.Option("--boxes", help="Where the hands are: a Parquet, CSV or COCO file, instead of looking.")
+    Path | None,
+    typer.Option("--boxes", rich_help_panel=HANDS, help="A Parquet, CSV or COCO file of them, instead of looking."),
 ]
 BoxScale = Annotated[
-    float, typer.Option("--box-scale", help="Enlarge hand boxes; those that fit tightly want about 1.4.")
+    float,
+    typer.Option(
+        "--box-scale", rich_help_panel=HANDS, help="Enlarge hand boxes; those that fit tightly want about 1.4."
+    ),
 ]
 BodyWeights = Annotated[
     str,
     typer.Option(
         "--body-weights",
+        rich_help_panel=HANDS,
         autocompletion=lambda: ["openpose-body"],
         help="`--localize body`: `openpose-body`, as fetched, or the path of body_pose_model.pth.",
     ),
@@ -71,18 +83,22 @@ MinConfidence = Annotated[
     float | None,
     typer.Option(
         "--min-confidence",
+        rich_help_panel=HANDS,
         help="Leave out hands of a lower mean confidence; default: 0.3 where they are looked for, else 0.",
     ),
 ]
 Side = Annotated[
     Literal["right", "left"],
-    typer.Option("--hand", help="The hand that the images show, where nothing else says which it is."),
+    typer.Option(
+        "--hand", rich_help_panel=HANDS, help="The hand that the images show, where nothing else says which it is."
+    ),
 ]
 Every = Annotated[int, typer.Option("--every", min=1, help="Of videos, take every n-th frame.")]
 Device = Annotated[
     str,
     typer.Option(
         "--device",
+        rich_help_panel=SPEED,
         autocompletion=lambda: ["auto", "cpu", "cuda"],
         help="`cpu`, `cuda`, `cuda:N`; `auto` takes a GPU if there is one.",
     ),

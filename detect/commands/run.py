@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from s2hand.detect.commands.options import (
+    OPENPOSE,
+    SPEED,
     AsJson,
     BodyWeights,
     Boxes,
@@ -44,21 +46,34 @@ def run(
     sheet: Annotated[Path | None, typer.Option(help="Draw the keypoints on a contact sheet, NAME.png.")] = None,
     device: Device = "auto",
     every: Every = 1,
-    batch_size: Annotated[int | None, typer.Option(min=1, help="Hands at a time; default: what suits.")] = None,
+    batch_size: Annotated[
+        int | None, typer.Option(min=1, rich_help_panel=SPEED, help="Hands at a time; default: what suits.")
+    ] = None,
     precision: Annotated[
-        Precision, typer.Option(help="What the network computes in; `auto`: bfloat16 where the hardware has it.")
+        Precision,
+        typer.Option(
+            rich_help_panel=SPEED, help="What the network computes in; `auto`: bfloat16 where the hardware has it."
+        ),
     ] = "auto",
     compile_network: Annotated[
-        bool, typer.Option("--compile", help="OpenPose weights: compile the network; pays after thousands of images.")
+        bool,
+        typer.Option(
+            "--compile", rich_help_panel=OPENPOSE, help="Compile the network: pays after thousands of images."
+        ),
     ] = False,
-    workers: Annotated[int, typer.Option(min=1, help="Processes of this machine that share the work.")] = 1,
+    workers: Annotated[
+        int, typer.Option(min=1, rich_help_panel=SPEED, help="Processes of this machine that share the work.")
+    ] = 1,
     scheduler: Annotated[
-        str | None, typer.Option(help="Dask cluster that does the work: its scheduler's address, tcp://HOST:8786.")
+        str | None,
+        typer.Option(
+            rich_help_panel=SPEED, help="Dask cluster that does the work: its scheduler's address, tcp://HOST:8786."
+        ),
     ] = None,
-    variant: Annotated[Variant, typer.Option(help="OpenPose weights: whose peaks to reproduce.")] = "openpose",
-    scales: Annotated[str, typer.Option(help="OpenPose weights: heights of the network's input / 368.")] = ",".join(
-        map(str, SCALES)
-    ),
+    variant: Annotated[Variant, typer.Option(rich_help_panel=OPENPOSE, help="Whose peaks to reproduce.")] = "openpose",
+    scales: Annotated[
+        str, typer.Option(rich_help_panel=OPENPOSE, help="Heights of the network's input / 368.")
+    ] = ",".join(map(str, SCALES)),
     as_json: AsJson = False,
     quiet: Quiet = False,
 ) -> None:

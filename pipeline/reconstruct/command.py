@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from s2hand.detect.commands.options import (
+    SPEED,
     AsJson,
     BodyWeights,
     Boxes,
@@ -23,6 +24,8 @@ from s2hand.detect.commands.options import (
 from s2hand.detect.console import duration, show_phases, show_summary, user_errors
 from s2hand.pipeline.options import Checkpoint, HandModel
 from s2hand.pipeline.reconstruct.formats import FORMATS
+
+CAMERAS = "Cameras"
 
 if TYPE_CHECKING:
     from s2hand.pipeline.reconstruct.run import Summary
@@ -42,10 +45,14 @@ def reconstruct(
     min_confidence: MinConfidence = None,
     hand: Side = "right",
     intrinsics: Annotated[
-        Path | None, typer.Option(help="JSON file with the cameras' K; without it, Exif, else an assumption.")
+        Path | None,
+        typer.Option(
+            rich_help_panel=CAMERAS, help="JSON file with the cameras' K; without it, Exif, else an assumption."
+        ),
     ] = None,
     field_of_view: Annotated[
-        float, typer.Option(help="Degrees across the longer side, assumed where nothing tells.")
+        float,
+        typer.Option(rich_help_panel=CAMERAS, help="Degrees across the longer side, assumed where nothing tells."),
     ] = 50.0,
     formats: Annotated[
         str,
@@ -57,7 +64,7 @@ def reconstruct(
     ] = "glb",
     overlays: Annotated[bool, typer.Option(help="Draw the hands over each photograph.")] = True,
     refine: Annotated[bool, typer.Option("--refine", help="Fit each hand to its keypoints and pixels.")] = False,
-    batch_size: Annotated[int, typer.Option(min=1, help="Hands at a time.")] = 64,
+    batch_size: Annotated[int, typer.Option(min=1, rich_help_panel=SPEED, help="Hands at a time.")] = 64,
     shard_size: Annotated[int, typer.Option(min=1, help="Photographs per file of hands: what a kill costs.")] = 200,
     every: Every = 1,
     device: Device = "auto",
