@@ -218,7 +218,7 @@ def test_bash_takes_the_script_that_completes() -> None:
 # What documents say
 
 DOCUMENTS = ("*.md", "docs/**/*.md", "presets/*.yaml", "Makefile", "dvc.yaml", "detect/**/*.py", "pipeline/**/*.py")
-OTHERS = {"--nthreads", "--nworkers", "--queue", "--run-all"}  # of Dask and DVC, in prose
+OTHERS = {"--constraint", "--nthreads", "--nworkers", "--queue"}  # of pip, Dask and DVC, in prose
 HISTORY = ("CHANGELOG.md", "changelog.md")  # which tell of what was
 CALL = re.compile(r"^(?:\S*= ?|\$ |# |then: |and |cmd: )?((?:s2hand|detect) [^`#|&;)<>]*)")
 
@@ -259,6 +259,6 @@ def test_documents_name_commands_and_options_that_there_are(pattern: str) -> Non
 def test_documents_name_options_that_there_are() -> None:
     known = OTHERS.union(*(options(command) for command in (*COMMANDS.values(), *PROGRAMS.values())))
     for path in (*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")):
-        spans = re.findall(r"`([^`\n]+)`", path.read_text("utf-8")) if path.name not in HISTORY else []
+        spans = re.findall(r"`(--[^`\n]+)`", path.read_text("utf-8")) if path.name not in HISTORY else []
         named = {name for span in spans for name in re.findall(r"(?<!\S)--[a-z][a-z-]*", span)}
         assert named <= known, path
