@@ -11,9 +11,11 @@ from s2hand.pipeline.layout import METRICS
 from s2hand.pipeline.report.against import open_against
 from s2hand.pipeline.report.comparison_section import comparison_section
 from s2hand.pipeline.report.gallery_section import gallery_section
+from s2hand.pipeline.report.labels_section import labels_section
 from s2hand.pipeline.report.page import Page, Section, write_page
 from s2hand.pipeline.report.project import Project
 from s2hand.pipeline.report.run_section import run_section
+from s2hand.pipeline.report.training_section import training_section
 
 
 @dataclass(frozen=True)
@@ -42,6 +44,8 @@ def build_report(root: Path, out: Path, wanted: Wanted, report: Report) -> int:
         other = None if wanted.against is None else open_against(project, wanted.against, Path(scratch))
         makers: Sequence[Callable[[], Section | None]] = (
             lambda: run_section(project),
+            lambda: labels_section(project),
+            lambda: training_section(project),
             lambda: gallery_section(project, wanted.samples, wanted.chosen, wanted.seed),
             lambda: None if other is None else comparison_section(project, other),
         )

@@ -25,8 +25,9 @@ def plain(values: ArrayLike, digits: int = 5) -> list[Any]:
 
 
 def layout(x_title: str, y_title: str, **more: Any) -> dict[str, Any]:
-    """Return the layout that all charts share, with titles of the axes."""
-    return {"xaxis": {"title": {"text": x_title}}, "yaxis": {"title": {"text": y_title}}, **more}
+    """Return the layout that all charts share, with titles of the axes; `more` adds to it."""
+    axes = {"xaxis": {"title": {"text": x_title}}, "yaxis": {"title": {"text": y_title}}}
+    return {**more, **{name: {**axis, **more.get(name, {})} for name, axis in axes.items()}}
 
 
 def lines(x: ArrayLike, series: Mapping[str, ArrayLike], x_title: str, y_title: str, **more: Any) -> Figure:

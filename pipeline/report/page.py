@@ -55,6 +55,12 @@ class Table(Block):
     rows: Sequence[Sequence[str]]
     strong: frozenset[int] = frozenset()
 
+    @property
+    def kinds(self) -> Sequence[str]:
+        """Of each column `words`, where a cell begins with a letter, or `number`, which stand below each other."""
+        columns = zip(*self.rows, strict=True) if self.rows else ([] for _ in self.columns)
+        return ["words" if any(cell[:1].isalpha() for cell in column) else "number" for column in columns]
+
 
 @dataclass(frozen=True, kw_only=True)
 class Chart(Block):
