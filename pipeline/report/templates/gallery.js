@@ -82,6 +82,9 @@
     return { ...lines, line: { color: page.colour("--text"), width: shape.truth ? 1 : 5 } };
   };
 
+  const hasTruth = (shape) => Boolean(shape.truth ?? shape.true_joints);
+  const drawn = (shape) => [surface(shape), joints(shape), ...(hasTruth(shape) ? [truth(shape)] : [])];
+
   // The camera in Plotly's units: first it looks at the hand from where the photograph was taken, y down.
   const DISTANCE = 1.6;
   const times = (vector, factor) => vector.map((n) => n * factor);
@@ -95,8 +98,13 @@
     const across = cross(axis, point);
     return point.map((n, at) => n * c + across[at] * s + axis[at] * dot(axis, point) * (1 - c));
   };
-  const distance = () => DISTANCE * Math.max(1, view.clientHeight / view.clientWidth); // Plotly fits heights only
-  const photographed = (shape) => ({ eye: place(times(shape.seen, -distance())), up: { x: 0, y: -1, z: 0 }, center: { x: 0, y: 0, z: 0 } });
+  const farthest = (traces) => Math.max(...traces.flatMap(({ x, y, z }) => [...x, ...y, ...z].map(Math.abs)));
+  // Plotly's unit is the whole scene, in which the truth may reach further than the hand; and it fits heights only.
+  const photographed = (shape) => {
+    const [own, all] = [farthest([surface(shape)]), farthest(drawn(shape))];
+    const distance = DISTANCE * (own / all) * Math.max(1, view.clientHeight / view.clientWidth);
+    return { eye: place(times(shape.seen, -distance)), up: { x: 0, y: -1, z: 0 }, center: { x: 0, y: 0, z: 0 } };
+  };
   const camera = () => view.layout.scene.camera;
   const look = (next) => Plotly.relayout(view, { "scene.camera": { ...camera(), ...next } });
   const turn = (right, down) => {
@@ -111,14 +119,12 @@
   let current = null;
   const parts = ["surface", "joints", "truth"].map((name) => viewer.querySelector(`[name=${name}]`));
   const shape = () => gallery.hands[Number(current.dataset.number)];
-  const hasTruth = () => Boolean(shape().truth ?? shape().true_joints);
 
   const draw = (from) => {
-    const traces = [surface(shape()), joints(shape())];
-    if (hasTruth()) traces.push(truth(shape()));
+    const traces = drawn(shape());
     traces.forEach((trace, n) => { trace.visible = parts[n].checked; trace.showlegend = false; });
     if (parts[1].checked) traces[0].opacity = 0.6;
-    const reach = 1.02 * Math.max(...traces.flatMap(({ x, y, z }) => [x, y, z].map((axis) => axis.reduce((most, n) => Math.max(most, Math.abs(n)), 0))));
+    const reach = farthest(traces);
     const axis = { range: [-reach, reach], visible: false, title: { text: "" }, showticklabels: false };
     const layout = {
       paper_bgcolor: page.colour("--back"), margin: { l: 0, r: 0, t: 0, b: 0 },
@@ -130,9 +136,9 @@
   const open = (card) => {
     current = card;
     byId("viewer-title").textContent = card.dataset.name;
-    view.setAttribute("aria-label", `The reconstructed ${card.dataset.hand} hand ${card.dataset.name} in 3D, with its joints${hasTruth() ? " and the truth" : ""}`);
+    view.setAttribute("aria-label", `The reconstructed ${card.dataset.hand} hand ${card.dataset.name} in 3D, with its joints${hasTruth(shape()) ? " and the truth" : ""}`);
     byId("seen").replaceChildren(...[".tiles", ".numbers"].map((part) => card.querySelector(part).cloneNode(true)));
-    parts[2].disabled = !hasTruth();
+    parts[2].disabled = !hasTruth(shape());
     if (!viewer.open) viewer.showModal();
     draw(photographed(shape()));
   };
