@@ -1,0 +1,57 @@
+"""A tiny project that has been run, shared by the tests of the report: real stages, an untrained network."""
+
+import csv
+import shutil
+from contextlib import chdir
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+import yaml
+
+from s2hand.pipeline.layout import HISTORY, MODEL
+from s2hand.pipeline.stage_runs import noted
+from s2hand.pipeline.stages import detect, evaluate, pack, prepare
+from tests.pipeline.conftest import ROOT
+
+HANDS = {"training": 8, "evaluation": 8}
+EPOCHS = (("shape", 5.0, None), ("shape", 4.0, None), ("keypoints", None, 3.0), ("joint", 2.0, 1.0))
+
+
+@pytest.fixture(scope="session")
+def mini_project(tmp_path_factory: pytest.TempPathFactory, make_checkpoint: Any) -> Path:
+    """A folder in which all stages have run but the training, whose network and history are made up. Read only."""
+    root = tmp_path_factory.mktemp("mini") / "project"
+    root.mkdir()
+    params = yaml.safe_load((ROOT / "params.yaml").read_text())
+    params["hand_model"] = params["data"]["input"] = "open_hand.npz"
+    params["detect"]["weights"] = str(ROOT / params["detect"]["weights"])
+    params["data"]["synthetic"] |= {"train": HANDS["training"], "evaluation": HANDS["evaluation"], "versions": 1}
+    params["data"]["synthetic"] |= {"image_size": 96, "workers": 1}
+    params["pack"]["min_confidence"] = 0.8
+    (root / "params.yaml").write_text(yaml.safe_dump(params, sort_keys=False))
+    shutil.copy(ROOT / "train/assets/open_hand.npz", root)
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    with chdir(root):
+        for name, stage in (("prepare", prepare), ("detect", detect), ("pack", pack)):
+            with noted(name):
+                stage.run()
+        MODEL.mkdir(parents=True)
+        make_checkpoint(MODEL)
+        with noted("evaluate"):
+            evaluate.run()
+        write_history(HISTORY)
+    torch.set_num_threads(threads)
+    return root
+
+
+def write_history(path: Path) -> None:
+    """Write the curves of a training of four epochs; terms are empty where a stage does not use them."""
+    columns = ("epoch", "stage", "learning_rate", "samples_per_second", "loss", "E_loc", "E_2d")
+    with path.open("w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(columns)
+        for epoch, (stage, loc, two) in enumerate(EPOCHS, 1):
+            writer.writerow((epoch, stage, 0.001 / epoch, 100 + epoch, 2.5 / epoch, loc, two))
