@@ -37,7 +37,8 @@ def compare_photographs(before: Project, now: Project) -> Photographs:
         return Photographs(False, sentence, (str(_LISTED),))
     if noted_md5(before, _LISTED) is not None and noted_md5(before, _LISTED) == noted_md5(now, _LISTED):
         return Photographs(True, "the same ones before and now, as DVC noted", (str(LOCK),))
-    sentence = f"nobody can say whether they are the same: {_LISTED} is missing"
+    missing = " and ".join(project.name for project, found in zip((before, now), digests, strict=True) if found is None)
+    sentence = f"not known whether they are the same: {_LISTED} of {missing} is not there"
     return Photographs(None, sentence, (str(LOCK),))
 
 

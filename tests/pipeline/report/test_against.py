@@ -135,7 +135,9 @@ def test_without_dvcs_cache_numbers_are_left(project: Project, scratch: Path) ->
     before = open_against(project, "first", scratch)
     assert hands(before) == 1
     assert before.find(TABLE) is None
-    assert compare_photographs(before, project).same is None
+    photographs = compare_photographs(before, project)
+    assert photographs.same is None
+    assert photographs.sentence.endswith(f"data/prepared/index.json of {before.name} is not there")
     again = open_against(project, "HEAD", scratch)
     assert compare_photographs(again, project).same is True  # as dvc.lock says
 
