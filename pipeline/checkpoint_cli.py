@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from s2hand.detect.commands.options import AsJson, Quiet, epilog
-from s2hand.detect.console import show_result, show_rows, show_summary, user_errors
+from s2hand.detect.console import note, show_result, show_rows, show_summary, user_errors
 from s2hand.pipeline.options import Checkpoint, HandModel
 
 if TYPE_CHECKING:
@@ -60,6 +60,7 @@ def export(
         from s2hand.train.export.network import INPUTS, OUTPUTS
         from s2hand.train.export.run import TOLERANCE, export_checkpoint
 
+        note(f"writing {out}, and checking it against the network: some 20 s")
         done = export_checkpoint(checkpoint, format_.value, out, hand_model)
         size, worst = out.stat().st_size, done.difference
         rows = {

@@ -14,7 +14,7 @@ prediction. As in the official script (lmb-freiburg/freihand, eval.py):
 Metres in, NumPy arrays or torch tensors; everything is computed in float64.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, Protocol
@@ -87,6 +87,7 @@ def score_hands(
     true_joints: Points,
     pred_vertices: Points | None = None,
     true_vertices: Points | None = None,
+    progress: Callable[[int, int], None] | None = None,  # (samples done, samples in all)
 ) -> HandScores:
     """The errors of each sample; arguments as in `evaluate_hands`."""
     arrays = [_points("pred_joints", pred_joints), _points("true_joints", true_joints)]
@@ -95,9 +96,11 @@ def score_hands(
     if pred_vertices is not None and true_vertices is not None:
         arrays += [_points("pred_vertices", pred_vertices), _points("true_vertices", true_vertices)]
     _check_shapes(*(array.shape for array in arrays))
-    parts = [
-        _score_chunk(*(array[start : start + _CHUNK] for array in arrays)) for start in range(0, len(arrays[0]), _CHUNK)
-    ]
+    parts, count = [], len(arrays[0])
+    for start in range(0, count, _CHUNK):
+        parts.append(_score_chunk(*(array[start : start + _CHUNK] for array in arrays)))
+        if progress is not None:
+            progress(min(start + _CHUNK, count), count)
     return HandScores(*(_concatenate([part[kind] for part in parts]) for kind in range(3)))
 
 

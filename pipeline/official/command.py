@@ -50,7 +50,8 @@ def evaluate(
 
             with show_progress("reconstruct") as progress:
                 submission = predict_submission(dataset, checkpoint, hand_model, EVAL_PACK, out, progress, device)
-        evaluation = evaluate_submission(dataset, submission)
+        with show_progress("comparing") as progress:
+            evaluation = evaluate_submission(dataset, submission, progress)
         report.write_scores(evaluation, out)
         show_result(report.as_json(evaluation), as_json, lambda: report.print_evaluation(evaluation))
 

@@ -4,6 +4,7 @@ from pathlib import Path
 
 from s2hand.datasets.files import DataError
 from s2hand.datasets.records import Dataset
+from s2hand.detect.console import Report
 from s2hand.pipeline.official.challenges import CHALLENGES, Challenge
 from s2hand.pipeline.official.metrics import measure, read_truth
 from s2hand.pipeline.official.report import Evaluation
@@ -20,12 +21,14 @@ def challenge_of(dataset: Dataset) -> Challenge:
     return CHALLENGES[dataset.name]
 
 
-def evaluate_submission(dataset: Dataset, submission: Path) -> Evaluation:
+def evaluate_submission(dataset: Dataset, submission: Path, report: Report | None = None) -> Evaluation:
     """Score a `pred.json` or `pred.zip` of the data set's evaluation images.
 
-    Raises DataError where the data set has no challenge, or the file is not what it takes.
+    `report` is told how many hands of how many are compared. Raises DataError where the data set has no challenge, or
+    the file is not what it takes.
     """
     challenge, records = challenge_of(dataset), dataset.records("evaluation")
     predicted = read_submission(submission, challenge, len(records))
     true = read_truth(records)
-    return Evaluation(challenge, submission, len(records), None if true is None else measure(predicted, true))
+    metrics = None if true is None else measure(predicted, true, report)
+    return Evaluation(challenge, submission, len(records), metrics)

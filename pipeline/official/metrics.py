@@ -1,6 +1,6 @@
 """The numbers of predicted hands by our names; the challenges call them by theirs."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 
@@ -59,13 +59,14 @@ def read_truth(records: Sequence[Record]) -> HandSet | None:
     return HandSet(joints, vertices if meshes else None)
 
 
-def measure(predicted: HandSet, true: HandSet) -> dict[str, float]:
+def measure(predicted: HandSet, true: HandSet, progress: Callable[[int, int], None] | None = None) -> dict[str, float]:
     """Return the numbers of `TITLES`; those of vertices only where both sets have some.
 
-    Raises ValueError for shapes that don't fit.
+    `progress` is told how many hands of how many are compared. Raises ValueError for shapes that don't fit.
     """
     vertices = None if true.vertices is None else predicted.vertices
-    scores = score_hands(predicted.joints, true.joints, vertices, None if predicted.vertices is None else true.vertices)
+    true_vertices = None if predicted.vertices is None else true.vertices
+    scores = score_hands(predicted.joints, true.joints, vertices, true_vertices, progress)
     moved = align_scale_translation(predicted.joints, true.joints)
     errors = np.linalg.norm(moved - true.joints, axis=2)
     found = {

@@ -101,7 +101,7 @@ def test_export_of_mano_ends_with_its_licence(checkpoints, mano, tmp_path):
 
 
 def test_a_wrong_pairing_ends_in_one_line(checkpoints, tmp_path):
-    result = run("export", "--checkpoint", checkpoints["mano"], "--out", tmp_path / "hand.onnx")
+    result = run("export", "--checkpoint", checkpoints["mano"], "--out", tmp_path / "hand.onnx", "--quiet")
     assert result.exit_code == 1
     (line,) = result.stderr.splitlines()
     assert "trained with another hand model than 'open': expected the one of digest" in line
