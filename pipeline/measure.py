@@ -150,7 +150,7 @@ def _repeat(points: Floats, count: int) -> Floats:
     return np.broadcast_to(points, (count, *points.shape[-2:]))
 
 
-def _vertices(predicted: Floats | None, true: Floats | None) -> dict[str, Floats]:
+def _vertices(predicted: Floats | None, true: Floats | None) -> dict[str, Any]:
     """Return the arguments of `score_hands` for vertices: none where they are not known."""
     if predicted is None or true is None:
         return {}

@@ -41,7 +41,7 @@ def fetch(
 
         known = find_known(name)
         if quiet:
-            from huggingface_hub.utils import disable_progress_bars
+            from huggingface_hub.utils.tqdm import disable_progress_bars
 
             disable_progress_bars()
         path = str(fetch_known(known))
