@@ -52,7 +52,7 @@ def _confidences(found: Mapping[str, Statistics]) -> Block:
     return Chart(
         title="How sure the detector was",
         sources=_sources(found),
-        figure=bars(edges, shares, f"confidence of a joint, from this up to {1 / BINS} more", "% of the joints found"),
+        figure=bars(edges, shares, f"confidence of a joint, in steps of {1 / BINS}", "% of the joints found"),
         alt=f"Bars: share of the found joints by confidence. Mean confidence: {means}.",
     )
 

@@ -3,6 +3,7 @@
 import csv
 import shutil
 from contextlib import chdir
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,9 @@ import yaml
 from s2hand.pipeline.layout import HISTORY, MODEL
 from s2hand.pipeline.stage_runs import noted
 from s2hand.pipeline.stages import detect, evaluate, pack, prepare
+from s2hand.train.checkpoint import KEYPOINTS, WEIGHTS, read_checkpoint, write_weights
+from s2hand.train.hourglass import HourglassBranch
+from s2hand.train.settings import HourglassSettings
 from tests.pipeline.conftest import ROOT
 
 HANDS = {"training": 8, "evaluation": 8}
@@ -40,11 +44,21 @@ def mini_project(tmp_path_factory: pytest.TempPathFactory, make_checkpoint: Any)
                 stage.run()
         MODEL.mkdir(parents=True)
         make_checkpoint(MODEL)
+        write_2d_branch(MODEL)
         with noted("evaluate"):
             evaluate.run()
         write_history(HISTORY)
     torch.set_num_threads(threads)
     return root
+
+
+def write_2d_branch(folder: Path) -> None:
+    """Write an untrained, small 2D branch beside the weights in `folder`, as a training does."""
+    saved = read_checkpoint(folder, WEIGHTS).identity
+    hourglass = HourglassSettings(stacks=1, features=16, depth=2, image_size=64)
+    identity = replace(saved, settings=saved.settings.model_copy(update={"hourglass": hourglass}))
+    torch.manual_seed(0)
+    write_weights(folder / KEYPOINTS, HourglassBranch(hourglass).state_dict(), identity)
 
 
 def write_history(path: Path) -> None:

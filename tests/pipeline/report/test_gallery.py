@@ -25,8 +25,10 @@ from s2hand.pipeline.report.page import picture_uri
 from s2hand.pipeline.report.project import Project
 from s2hand.pipeline.report.shapes import encode_colors, encode_points
 from s2hand.train import load_hand_model
-from s2hand.train.checkpoint import WEIGHTS
+from s2hand.train.checkpoint import KEYPOINTS, WEIGHTS, read_checkpoint, write_weights
+from s2hand.train.hourglass import HourglassBranch
 from s2hand.train.predict import Predictions
+from s2hand.train.settings import HourglassSettings
 
 COUNT, SIZE = 5, 64
 LEFT = (1, 4)  # rows of left hands
@@ -79,6 +81,14 @@ def predicted(samples: list[Sample]) -> Predictions:
 def make_pack(path: Path, samples: list[Sample]) -> Pack:
     write_pack(path, samples, {}, {})
     return Pack(path)
+
+
+def write_hourglass(folder: Path) -> None:
+    """Put an untrained 2D branch beside the weights of a checkpoint."""
+    identity = read_checkpoint(folder).identity
+    small = HourglassSettings(stacks=1, features=8, depth=1, image_size=32)
+    identity = replace(identity, settings=identity.settings.model_copy(update={"hourglass": small}))
+    write_weights(folder / KEYPOINTS, HourglassBranch(small).state_dict(), identity)
 
 
 def hands(errors: list[float]) -> HandErrors:
@@ -145,16 +155,18 @@ def test_predictions_of_other_hands_are_refused(samples: list[Sample], predicted
 
 
 def test_left_hands_are_shown_as_in_their_photographs(samples, make_checkpoint, tmp_path: Path) -> None:
-    branches = load_branches(make_checkpoint(tmp_path / "model"), WEIGHTS, "open")
+    folder = make_checkpoint(tmp_path / "model")
+    assert load_branches(folder, WEIGHTS, "open").keypoints is None
+    write_hourglass(folder)
+    branches = load_branches(folder, WEIGHTS, "open")
     right = make_pack(tmp_path / "right.h5", [replace(sample, mirrored=False) for sample in samples])
     left = make_pack(tmp_path / "left.h5", [replace(sample, mirrored=True) for sample in samples])
     (shown,), (mirrored,) = (list(view_hands(branches, pack, [1])) for pack in (right, left))
     assert shown.crop.shape == (SIDE, SIDE, 3)
-    assert shown.pointed is None  # the folder has no 2D branch
     assert 0 < (shown.silhouette > 127).mean() < 1
     for name in ("crop", "silhouette", "render", "texture"):
         np.testing.assert_array_equal(getattr(mirrored, name), getattr(shown, name)[:, ::-1])
-    for name in ("detected", "projected"):
+    for name in ("detected", "pointed", "projected"):
         np.testing.assert_allclose(getattr(mirrored, name), mirror_points_px(getattr(shown, name), SIDE), rtol=1e-5)
     for name in ("joints_cam", "vertices_cam", "true_joints_cam", "true_vertices_cam"):
         np.testing.assert_allclose(getattr(mirrored, name), mirror_points_cam(getattr(shown, name)))
