@@ -48,11 +48,19 @@ def print_metrics(metrics: Mapping[str, Any], console: Console | None = None) ->
     table.add_column("metric")
     for _, title in COLUMNS:
         table.add_column(title, justify="right")
+    for row in metric_rows(metrics):
+        table.add_row(*row)
+    (console or Console()).print(table)
+
+
+def metric_rows(metrics: Mapping[str, Any]) -> list[tuple[str, ...]]:
+    """Return the table's rows: the metric's title, and a cell for each of `COLUMNS`, empty where it has no number."""
+    rows = []
     for key, title in ROWS:
         values = [metrics.get(column, {}).get(key) for column, _ in COLUMNS]
         if any(value is not None for value in values):
-            table.add_row(title, *(_format(value) for value in values))
-    (console or Console()).print(table)
+            rows.append((title, *(_format(value) for value in values)))
+    return rows
 
 
 def _format(value: Any) -> str:

@@ -12,6 +12,7 @@ from s2hand.pipeline.report.against import open_against
 from s2hand.pipeline.report.comparison_section import comparison_section
 from s2hand.pipeline.report.gallery_section import gallery_section
 from s2hand.pipeline.report.labels_section import labels_section
+from s2hand.pipeline.report.metrics_section import metrics_section
 from s2hand.pipeline.report.page import Page, Section, write_page
 from s2hand.pipeline.report.project import Project
 from s2hand.pipeline.report.run_section import run_section
@@ -46,6 +47,7 @@ def build_report(root: Path, out: Path, wanted: Wanted, report: Report) -> int:
             lambda: run_section(project),
             lambda: labels_section(project),
             lambda: training_section(project),
+            lambda: metrics_section(project),
             lambda: gallery_section(project, wanted.samples, wanted.chosen, wanted.seed),
             lambda: None if other is None else comparison_section(project, other),
         )

@@ -18,7 +18,7 @@ from plotly.offline import get_plotlyjs
 
 from s2hand.datasets.files import replacing
 
-STYLES = ("page.css", "gallery.css", "comparison.css")
+STYLES = ("page.css", "drawn_hand.css", "gallery.css", "comparison.css")
 SCRIPTS = ("page.js", "gallery.js")
 
 
