@@ -63,14 +63,14 @@ class Change:
         return ""
 
     def cells(self) -> tuple[str, str, str, str, str]:
-        """Return both values, the change, the change in per cent, and the verdict with an arrow, as text."""
+        """Return both values, the verdict with an arrow, the change, and the change in per cent, as text."""
         values = ["" if value is None else f"{value:.{self.digits}f}" for value in (self.before, self.now)]
         difference = self.difference
         if difference is None:
             return (*values, "", "", "")  # type: ignore[return-value]
         share = f"{100 * difference / abs(self.before):+.1f} %" if self.before else ""
         arrow = "=" if not difference else "↑" if difference > 0 else "↓"
-        return (values[0], values[1], f"{difference:+.{self.digits}f}", share, f"{arrow} {self.verdict}".strip())
+        return (values[0], values[1], f"{arrow} {self.verdict}".strip(), f"{difference:+.{self.digits}f}", share)
 
 
 def metric_changes(before: Mapping[str, Any], now: Mapping[str, Any], order: Sequence[str]) -> list[Change]:

@@ -65,7 +65,7 @@ def _metrics(before: Project, now: Project) -> Table:
     return Table(
         title="Metrics",
         sources=_both(before, METRICS),
-        columns=("metric", "before", "now", "change", "%", "verdict"),
+        columns=("metric", "before", "now", "verdict", "change", "%"),
         rows=[(_title(change), *change.cells()) for change in shown],
         note=f"Of the network's metrics: {counted or 'none can be compared'}.{others}",
     )
