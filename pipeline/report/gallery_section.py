@@ -86,7 +86,11 @@ def _page_values(cards: Sequence[Mapping[str, Any]], hands: HandErrors) -> dict[
     known = [card["error"] for card in cards if card["error"] is not None]
     return {
         "cards": cards,
-        "sets": [{"field": field, "title": title, "mark": marks(_MIDDLE, shape)} for field, title, shape in SETS],
+        "sets": [
+            {"field": field, "title": title, "mark": marks(_MIDDLE, shape)}
+            for field, title, shape in SETS
+            if any(field == drawn["field"] for card in cards for drawn in card["sets"])
+        ],
         "unit": hands.unit,
         "largest": float(np.ceil(100 * max(known, default=0.0)) / 100),
         "least": float(np.floor(100 * min((card["confidence"] for card in cards), default=0.0)) / 100),
