@@ -42,37 +42,42 @@ class Cluster:
     def process(self, tasks: Sequence[Task], counter: Counter) -> None:
         """Have every shard made that is not there yet.
 
-        Raises what a worker raised, and DataError for a shard that several workers died of.
+        Raises what a worker raised, and DataError with the shards that were at work when several workers died.
         """
         from distributed import CancelledError, KilledWorker, as_completed
         from distributed.comm.core import CommClosedError
 
         waiting = iter(tasks)
         running = as_completed()
-        self._fill(running, waiting)
+        unfinished = self._fill(running, waiting)
         for future in running:
             try:
-                images, resumed = future.result()
+                number, images, resumed = future.result()
             except (CommClosedError, CancelledError) as error:
                 raise DataError(
                     f"{self.job.out}: the Dask scheduler is gone; finished shards are kept: run again"
                 ) from error
             except KilledWorker as error:
+                # Dask suspects every shard that a worker held when it died, and names any of them.
                 raise DataError(
-                    f"{self.job.out}: shard {future.key.rsplit('-', 1)[1]}: the workers that tried it died, one after "
-                    "the other (out of memory?); finished shards are kept: run again with fewer workers or threads per "
-                    "machine, or without the images that it holds"
+                    f"{self.job.out}: workers died one after the other (out of memory?) while they held shards "
+                    f"{', '.join(map(str, sorted(unfinished)))}; finished shards are kept: run again with fewer "
+                    "workers or threads per machine, or without the images of those that are named both times"
                 ) from error
+            unfinished.discard(number)
             counter.add(images, resumed)
-            self._fill(running, waiting)
+            unfinished |= self._fill(running, waiting)
 
-    def _fill(self, running: Any, waiting: Iterator[Task]) -> None:
-        """Hand out as many tasks as the workers can use, who may become more or fewer."""
+    def _fill(self, running: Any, waiting: Iterator[Task]) -> set[int]:
+        """Hand out as many tasks as the workers can use, who may become more or fewer; return their shards."""
+        given: set[int] = set()
         most = AHEAD * max(1, sum(self.client.nthreads().values()))
         for number, names in islice(waiting, max(0, most - running.count())):
             key = f"shard-{secrets.token_hex(4)}-{number}"
             arguments = (self.job, number, names, self.provenance)
             running.add(self.client.submit(make_shard, *arguments, key=key, retries=RETRIES))
+            given.add(number)
+        return given
 
 
 @contextmanager
@@ -163,8 +168,8 @@ def describe(job: Job, token: Path, dask_worker: Any) -> Provenance | str:
         return str(error)
 
 
-def make_shard(job: Job, number: int, names: Sequence[str], expected: Provenance) -> tuple[int, bool]:
-    """Make a shard, unless it is there; return how many images it has, and whether it was there."""
+def make_shard(job: Job, number: int, names: Sequence[str], expected: Provenance) -> tuple[int, int, bool]:
+    """Make a shard, unless it is there; return its number, how many images it has, and whether it was there."""
     from distributed import get_worker
 
     tools = _tools(job, get_worker().name)
@@ -172,10 +177,10 @@ def make_shard(job: Job, number: int, names: Sequence[str], expected: Provenance
         raise DataError(f"a worker computes other keypoints ({_difference(expected, tools.store.provenance)})")
     task = (number, names)
     if tools.finished([task]):
-        return len(names), True
+        return number, len(names), True
     for _ in tools.make([task], lambda images: None):
         pass
-    return len(names), False
+    return number, len(names), False
 
 
 def _tools(job: Job, worker: str | int) -> Tools:

@@ -11,7 +11,7 @@ from s2hand.detect.console import LOG_EVERY_SECONDS, duration, is_quiet
 if TYPE_CHECKING:
     from rich.console import Console, Group
 
-    from s2hand.train.loop import Report
+    from s2hand.train.progress import Report
 
 Show = Callable[["Report"], None]
 

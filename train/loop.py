@@ -10,7 +10,6 @@ import os
 import shutil
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +38,7 @@ from s2hand.train.inspection import SHEETS, Inspector
 from s2hand.train.interrupt import deferred_interrupt
 from s2hand.train.mano import HandModel, load_hand_model
 from s2hand.train.processes import Processes, joined_processes
+from s2hand.train.progress import Position, Progress, Report, Row
 from s2hand.train.settings import StageSettings, TrainSettings
 from s2hand.train.start import load_start, start_digest
 from s2hand.train.trainer import StageTrainer, averaged_weights, learning_rate, make_branches
@@ -46,37 +46,6 @@ from s2hand.train.trainer import StageTrainer, averaged_weights, learning_rate, 
 log = logging.getLogger(__name__)
 
 _NAMED = 5  # images that an error names
-
-Row = dict[str, float | str]
-
-
-@dataclass(frozen=True)
-class Report:
-    """How far a run is, after a step."""
-
-    stage: str
-    epoch: int  # of the stage, from 1
-    epochs: int
-    seen: int  # samples, over the whole run
-    total: int
-    samples_per_second: float  # of this epoch
-    values: dict[str, float]  # mean of each term over this epoch so far, and `loss`
-
-
-Progress = Callable[[Report], None]
-
-
-@dataclass
-class Position:
-    """How far a run is: finished epochs and their history, and the steps of the epoch under way."""
-
-    stage: int = 0
-    epoch: int = 0  # of the stage
-    step: int = 0
-    seconds: float = 0.0  # spent in this epoch's steps
-    sums: dict[str, float] = field(default_factory=dict)  # of the terms over this epoch's steps
-    best: float = float("inf")  # of this stage's epochs
-    history: list[Row] = field(default_factory=list)
 
 
 def train(

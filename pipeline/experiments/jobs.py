@@ -21,7 +21,7 @@ from s2hand.detect.console import Report as Show
 from s2hand.detect.console import note, show_progress
 from s2hand.detect.interrupts import deaf_to_interrupts
 from s2hand.train.interrupt import deferred_interrupt
-from s2hand.train.loop import Report
+from s2hand.train.progress import Report
 from s2hand.train.settings import TrainSettings
 
 MOST = 4  # trainings at a time, unless more are asked for: each takes about a gigabyte

@@ -38,9 +38,9 @@ from s2hand.pipeline.stage_runs import StageRun
 from s2hand.pipeline.unlabelled import measure_unlabelled
 from s2hand.train.checkpoint import WEIGHTS, Checkpoint, Identity, write_weights
 from s2hand.train.export.run import describe
-from s2hand.train.loop import Position
 from s2hand.train.mano import OPEN_HAND, load_hand_model
 from s2hand.train.predict import Predictions
+from s2hand.train.progress import Position
 from s2hand.train.settings import TrainSettings
 
 ROOT = Path(__file__).parents[2]

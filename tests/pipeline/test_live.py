@@ -6,7 +6,7 @@ import pytest
 from rich.console import Console
 
 from s2hand.pipeline import live
-from s2hand.train.loop import Report
+from s2hand.train.progress import Report
 
 
 def report(seen: int) -> Report:
