@@ -15,7 +15,7 @@ from typing import Any
 
 import torch
 
-from s2hand.datasets.files import digest, remove_partial_files, source_digest
+from s2hand.datasets.files import digest, remove_partial_files
 from s2hand.train.augment import Batch, augment, draw_changes
 from s2hand.train.branches import Stage, planned_stages
 from s2hand.train.checkpoint import (
@@ -39,6 +39,7 @@ from s2hand.train.interrupt import deferred_interrupt
 from s2hand.train.mano import HandModel, load_hand_model
 from s2hand.train.processes import Processes, joined_processes
 from s2hand.train.progress import Position, Progress, Report, Row
+from s2hand.train.provenance import training_code
 from s2hand.train.settings import StageSettings, TrainSettings
 from s2hand.train.start import load_start, start_digest
 from s2hand.train.trainer import StageTrainer, averaged_weights, learning_rate, make_branches
@@ -68,12 +69,12 @@ def train(
     data = TrainingData(train_pack, device, settings.memory_gb, settings.workers)
     with joined_processes(device) as processes:
         _check_sizes(settings, data, train_pack, processes)
-        code = source_digest("s2hand.datasets", "s2hand.train")
         start = Path(settings.start) if settings.start else None
         if start is not None and start.resolve() == out.resolve():
             raise ValueError(f"train.start: {start}: this training writes there; give it a folder of its own")
         made_from = data.digest() if start is None else digest([data.digest(), start_digest(start)])
-        identity = Identity(settings, hand_digest(model), made_from, data.size, code, data.pack.parameters)
+        parameters = data.pack.parameters
+        identity = Identity(settings, hand_digest(model), made_from, data.size, training_code(), parameters)
         if processes.first:
             out.mkdir(parents=True, exist_ok=True)
             remove_partial_files(out)
