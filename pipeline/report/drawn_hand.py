@@ -15,13 +15,13 @@ import torch
 from numpy.typing import NDArray
 
 from s2hand.datasets.files import DataError
-from s2hand.datasets.skeleton import BONES, JOINT_NAMES
+from s2hand.datasets.skeleton import BONES, FINGERS, JOINT_NAMES
 from s2hand.pipeline.layout import PER_JOINT
 from s2hand.pipeline.report.page import Html
 from s2hand.train import load_hand_model
 
 _SCALE = 2600.0  # drawing units in a metre
-_MARGIN = 12.0
+_MARGIN = np.array([42.0, 12.0])  # at either side there is room for numbers
 _STEPS = 9  # colours of the legend
 
 Points = NDArray[np.float64]
@@ -106,6 +106,7 @@ def _hand(layout: Layout, title: str, errors: Sequence[float], constant: Sequenc
         {
             "x": x,
             "y": y,
+            "left": n in FINGERS["thumb"],  # of the bones of the palm
             "colour": colour if there else "none",
             "number": _number(value) if there else "-",
             "tip": f"{_spoken(name)}: {_with_unit(value, unit)}" + (_against(constant[n], unit) if constant else ""),

@@ -40,7 +40,8 @@ def _table(project: Project, name: str) -> Iterator[Table]:
     try:
         rows = [_row(one) for one in found["rows"]]
         headings: Mapping[str, str] = found["columns"]
-        cells, ours = [], []
+        cells: list[tuple[str, ...]] = []
+        ours = []
         for row in rows:
             ours.append(len(cells))
             cells.append((row.title, *(row.shown(key) for key in headings)))

@@ -66,13 +66,16 @@ def _lead(metrics: Mapping[str, Any]) -> str:
 
 
 def _table(metrics: Mapping[str, Any]) -> Table:
+    found = metrics.get("detector", {}).get("found")
+    detected = "" if found is None else f" The detector found {100 * found:.1f} % of the joints."
     return Table(
         title="All metrics",
         sources=(str(METRICS),),
         columns=("metric", *(title for _, title in COLUMNS)),
         rows=metric_rows(metrics),
         note=f"{_ALIGNED}. The constant hand is the mean of the very truth, or of the detections where there is none, "
-        "that it is measured on: what can be had without looking at a photograph. docs/evaluation.md explains each.",
+        "that it is measured on: what can be had without looking at a photograph."
+        f"{detected} docs/evaluation.md explains each.",
     )
 
 
@@ -138,7 +141,7 @@ def _curves(project: Project, points: str, unit: str) -> Iterator[Block]:
         return
     x, measured = columns["distance"], unit == "cm"
     at, x_unit = (20.0, "mm") if measured else (0.1, "hand sizes")
-    shares = ", ".join(f"{title} {100 * np.interp(at, x, values):.0f} %" for title, values in series.items())
+    shares = "; ".join(f"{title} {100 * np.interp(at, x, values):.0f} %" for title, values in series.items())
     truth = "the true ones" if measured else "the detections"
     whence = "relative to the wrist" if measured else "no truth is known"
     yield Chart(
