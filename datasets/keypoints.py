@@ -32,6 +32,16 @@ def read_keypoints(folder: str | Path) -> pa.Table:
 
     Raises:
         DataError: the run is not complete, or a shard is missing, altered or of another kind.
+
+    Examples:
+        >>> from s2hand.datasets import read_keypoints
+        >>> table = read_keypoints("shards")
+        >>> table.num_rows
+        2
+        >>> table["image"].to_pylist()
+        ['one.jpg', 'two.jpg']
+        >>> table.schema.metadata[b"detector"]
+        b'slim'
     """
     schema = SCHEMA.with_metadata(read_manifest(Path(folder)).provenance.as_metadata())
     return pa.concat_tables([schema.empty_table(), *iterate_keypoints(folder)])

@@ -16,6 +16,13 @@ class Detection:
 
     Pixels are continuous: the centre of the image's first pixel is (0.5, 0.5). A joint that was not found has
     confidence 0 and NaN coordinates.
+
+    Examples:
+        >>> import numpy as np
+        >>> from s2hand.detect import Detection
+        >>> hand = Detection.from_peaks(np.full((21, 2), 8.5), np.linspace(0.0, 1.0, 21))
+        >>> hand.xy[0], hand.xy[1], hand.confidence[20]
+        (array([nan, nan], dtype=float32), array([8.5, 8.5], dtype=float32), np.float32(1.0))
     """
 
     xy: NDArray[np.float32]  # [21, 2] pixels

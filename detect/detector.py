@@ -29,9 +29,15 @@ MAX_ASPECT = 16  # longer side over shorter; beyond it, an image is no picture o
 class HandDetector:
     """Detects one hand per image.
 
-    >>> detector = HandDetector.load("slim")
-    >>> hand = detector.detect([image])[0]      # image [H, W, 3] uint8 RGB
-    >>> hand.xy, hand.confidence                # [21, 2] pixels, [21]
+    Examples:
+        >>> from pathlib import Path
+        >>> from s2hand.datasets.images import read_image
+        >>> from s2hand.detect import HandDetector
+        >>> detector = HandDetector.load("slim")
+        >>> image = read_image(Path("photographs/one.jpg"))  # [H, W, 3] uint8 RGB
+        >>> (hand,) = detector.detect([image])
+        >>> hand.xy.shape, hand.confidence.shape  # pixels, in [0, 1]
+        ((21, 2), (21,))
     """
 
     def __init__(self, estimator: KeypointEstimator, batch_size: int | None = None) -> None:

@@ -31,7 +31,15 @@ from s2hand.detect.settings import DetectSettings
 
 @dataclass(frozen=True)
 class Summary:
-    """What a finished run holds, and how fast it went."""
+    """What a finished run holds, and how fast it went.
+
+    Examples:
+        >>> from pathlib import Path
+        >>> from s2hand.detect import DetectSettings, run_detection
+        >>> summary = run_detection(Path("photographs"), Path("keypoints"), DetectSettings())
+        >>> summary.hands, summary.resumed, summary.images_per_second > 0
+        (2, 0, True)
+    """
 
     root: Path  # the folder that images' names are relative to
     images: int
@@ -68,6 +76,13 @@ def run_detection(
 
     Raises ValueError for a missing or empty folder, wrong weights, an unknown device, a folder `out` in use, and
     for workers that do not see the same files and code, and for a file of boxes that is of another folder.
+
+    Examples:
+        >>> from pathlib import Path
+        >>> from s2hand.detect import DetectSettings, run_detection
+        >>> summary = run_detection(Path("photographs"), Path("keypoints"), DetectSettings())
+        >>> summary.images, summary.hands, summary.failures
+        (2, 2, 0)
     """
     started = time.monotonic()
     listed = Listing(Path(images), sorted(set(names))) if names is not None else list_items(images, settings.every)

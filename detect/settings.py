@@ -15,7 +15,18 @@ Scale = Annotated[float, Field(gt=0, le=4)]
 
 
 class DetectSettings(Settings):
-    """How keypoints are detected. Unknown keys and values of another type are refused."""
+    """How keypoints are detected. Unknown keys and values of another type are refused.
+
+    Examples:
+        >>> from s2hand.detect import DetectSettings
+        >>> settings = DetectSettings(hand="left", device="cpu")
+        >>> settings.weights, settings.shard_size
+        ('slim', 1000)
+        >>> DetectSettings(hands="left")
+        Traceback (most recent call last):
+        ...
+        pydantic_core._pydantic_core.ValidationError: ...
+    """
 
     weights: str = "slim"
     """`slim` for the weights in the package, or the path of a weight file; its content tells the network."""

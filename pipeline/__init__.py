@@ -1,18 +1,21 @@
 """The stages that DVC runs, their typed parameters, synthetic photographs, evaluation and the command line.
 
-What others call: `Reconstructor`, `read_hands`. They are loaded when they are first asked for.
+What others call: `Reconstructor`, which gives a `Reconstruction` of each hand, and `read_hands`. They are loaded when
+they are first asked for.
 """
 
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from s2hand.pipeline.reconstruct.reconstruction import Reconstruction
     from s2hand.pipeline.reconstruct.reconstructor import Reconstructor
     from s2hand.pipeline.reconstruct.store import read_hands
 
-__all__ = ["Reconstructor", "read_hands"]
+__all__ = ["Reconstruction", "Reconstructor", "read_hands"]
 
 _HOMES = {
+    "Reconstruction": "s2hand.pipeline.reconstruct.reconstruction",
     "Reconstructor": "s2hand.pipeline.reconstruct.reconstructor",
     "read_hands": "s2hand.pipeline.reconstruct.store",
 }

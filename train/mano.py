@@ -175,6 +175,14 @@ def load_hand_model(
 
     Raises:
         ValueError: with the file and the field that is wrong.
+
+    Examples:
+        >>> import torch
+        >>> from s2hand.train import load_hand_model
+        >>> hand = load_hand_model("open")
+        >>> mesh = hand(pose=torch.zeros(2, 30), shape=torch.zeros(2, 10), rotation=torch.zeros(2, 3))
+        >>> mesh.vertices.shape, mesh.joints.shape, hand.faces.shape
+        (torch.Size([2, 778, 3]), torch.Size([2, 21, 3]), torch.Size([1538, 3]))
     """
     arrays = read_hand_file(OPEN_HAND if source == "open" else source, side)
     return HandModel(arrays, tip_vertices(arrays, tips), flat_hand_mean, dtype)

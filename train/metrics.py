@@ -78,6 +78,14 @@ def evaluate_hands(
 
     Raises:
         ValueError: shapes that don't fit, no sample, or a number that is not finite.
+
+    Examples:
+        >>> import numpy as np
+        >>> from s2hand.train import evaluate_hands
+        >>> true = np.random.default_rng(0).normal(scale=0.05, size=(8, 21, 3))
+        >>> scores = evaluate_hands(true + [0.01, 0, 0], true)  # all of them a centimetre to the right
+        >>> f"{scores['mpjpe_cm']:.2f} cm, aligned {scores['pa_mpjpe_cm']:.2f} cm"
+        '1.00 cm, aligned 0.00 cm'
     """
     return summarize(score_hands(pred_joints, true_joints, pred_vertices, true_vertices))
 

@@ -20,6 +20,18 @@ class Reconstruction:
     Joints, vertices, pixels, faces and K are those of the photograph, of a left hand too. The network sees a left
     hand mirrored, as a right one: the codes, `pose` to `lights`, are that right hand's. Its
     M = s M0(pose, shape) R + T, with R about the wrist joint, mirrored at x = 0 is the left hand.
+
+    Examples:
+        >>> from pathlib import Path
+        >>> from s2hand.datasets.cameras import project
+        >>> from s2hand.datasets.images import read_image
+        >>> from s2hand.pipeline import Reconstructor
+        >>> image = read_image(Path("photographs/one.jpg"))
+        >>> ((hand,),) = Reconstructor.load("outputs/model").reconstruct([image])
+        >>> hand.pose.shape, hand.shape.shape, hand.colors.shape
+        ((30,), (10,), (778, 3))
+        >>> bool(abs(project(hand.joints_cam, hand.K) - hand.joints_px).max() < 0.1)  # pixels
+        True
     """
 
     hand: Hand

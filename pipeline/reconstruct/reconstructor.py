@@ -42,7 +42,18 @@ Found = tuple[HandBox, NDArray[np.float32] | None]  # where a hand is, and its k
 
 @dataclass(frozen=True, eq=False)
 class Reconstructor:
-    """A trained network and what surrounds it: finding the hands, cutting them out, bringing the answer back."""
+    """A trained network and what surrounds it: finding the hands, cutting them out, bringing the answer back.
+
+    Examples:
+        >>> from pathlib import Path
+        >>> from s2hand.datasets.images import read_image
+        >>> from s2hand.pipeline import Reconstructor
+        >>> reconstructor = Reconstructor.load("outputs/model")
+        >>> (hands,) = reconstructor.reconstruct([read_image(Path("photographs/one.jpg"))])
+        >>> hands[0].hand, hands[0].vertices_cam.shape  # metres, before the photograph's camera
+        ('right', (778, 3))
+        >>> hands[0].save("hand.glb")
+    """
 
     network: HandNetwork
     size: int  # pixels of a side of the crops that the network sees

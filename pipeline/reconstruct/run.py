@@ -53,14 +53,7 @@ def run_reconstruction(
     report = progress or (lambda label, done, total: None)
     check_place(images, out)
     Cameras.read(settings.intrinsics, images, [], settings.field_of_view)  # refused now, if it is broken
-    reconstructor = Reconstructor.load(
-        settings.checkpoint,
-        settings.hand,
-        settings.device,
-        detect=settings.detect,
-        batch_size=settings.batch_size,
-        refine=settings.refine,
-    )
+    reconstructor = _load(settings)
     store = HandStore(out.absolute(), _provenance(settings, reconstructor))
     store.check_replaceable(anew)
     with store.writing():
@@ -79,6 +72,17 @@ def run_reconstruction(
         sheet = write_sheet(store, cameras.root, len(manifest.shards), faces, store.folder / SHEET)
         hands = store.finish(len(manifest.shards), manifest.images, manifest.failures)
     return Summary(found, hands, made, seconds, sheet)
+
+
+def _load(settings: ReconstructSettings) -> Reconstructor:
+    return Reconstructor.load(
+        settings.checkpoint,
+        settings.hand,
+        settings.device,
+        detect=settings.detect,
+        batch_size=settings.batch_size,
+        refine=settings.refine,
+    )
 
 
 def _make(store: HandStore, shop: Shop, manifest: Manifest, report: Callable[[int, int], None]) -> int:

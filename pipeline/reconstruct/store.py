@@ -141,6 +141,15 @@ def read_hands(folder: str | Path, columns: Sequence[str] | None = None) -> pa.T
 
     Raises:
         DataError: there is none, it is not complete, or a file is missing or altered.
+
+    Examples:
+        >>> import numpy as np
+        >>> from s2hand.pipeline import read_hands
+        >>> table = read_hands("hands", ["image", "hand", "joints_cam"])
+        >>> table["image"].to_pylist(), table["hand"].to_pylist()
+        (['one.jpg', 'two.jpg'], ['right', 'right'])
+        >>> np.array(table["joints_cam"].to_pylist()).reshape(-1, 21, 3).shape  # metres
+        (2, 21, 3)
     """
     return pa.concat_tables(iterate_hands(folder, columns))
 

@@ -48,6 +48,18 @@ def render(
 
     Raises:
         ValueError: a shape is wrong, or a face names a vertex that does not exist.
+
+    Examples:
+        >>> import torch
+        >>> from s2hand.train import load_hand_model, render
+        >>> hand = load_hand_model("open")
+        >>> vertices = hand(pose=torch.zeros(1, 30)).vertices + torch.tensor([0, 0, 0.5])  # half a metre away
+        >>> K = torch.tensor([[[300.0, 0, 112], [0, 300, 112], [0, 0, 1]]])
+        >>> white = torch.full((1, 778, 3), 1.0)
+        >>> lights = torch.tensor([[0.5, 0.5, 1, 1, 1, 1, 1, 1, 0, 0, 1]])  # from the camera forward
+        >>> image = render(vertices, hand.faces, white, K, lights, background=(0, 0, 0))
+        >>> image.rgb.shape, bool(image.silhouette.max() == 1)
+        (torch.Size([1, 3, 224, 224]), True)
     """
     from s2hand.train.render.image import render_mesh
 
