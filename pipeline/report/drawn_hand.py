@@ -108,7 +108,7 @@ def _hand(layout: Layout, title: str, errors: Sequence[float], constant: Sequenc
             "y": y,
             "left": n in FINGERS["thumb"],  # of the bones of the palm
             "colour": colour if there else "none",
-            "number": _number(value) if there else "-",
+            "number": _number(value, unit) if there else "-",
             "tip": f"{_spoken(name)}: {_with_unit(value, unit)}" + (_against(constant[n], unit) if constant else ""),
         }
         for n, ((x, y), name, value, there, colour) in enumerate(
@@ -143,7 +143,8 @@ def _table(columns: Mapping[str, Sequence[Any]], unit: str) -> dict[str, Any]:
     titles = {"network": "network", "constant": "constant hand"}
     heads = [titles[name.split("_")[0]] + (", aligned" if name.endswith("_aligned") else "") for name in names]
     rows = [
-        [_spoken(joint), *(_number(columns[name][n]) for name in names)] for n, joint in enumerate(columns["joint"])
+        [_spoken(joint), *(_number(columns[name][n], unit) for name in names)]
+        for n, joint in enumerate(columns["joint"])
     ]
     return {"head": ["joint", *(f"{head} ({unit})" for head in heads)], "rows": rows}
 
@@ -157,10 +158,13 @@ def _spoken(joint: str) -> str:
 
 
 def _with_unit(value: float, unit: str) -> str:
-    return f"{_number(value)} {unit}"
+    return f"{_number(value, unit)} {unit}"
 
 
-def _number(value: float) -> str:
+def _number(value: float, unit: str) -> str:
+    """Return three digits of what is usual: some centimetres, or a tenth of a hand."""
     if not np.isfinite(value):
         return "not known"
-    return f"{value:.2f}" if value < 9.995 else f"{value:.1f}"
+    if unit == "cm":
+        return f"{value:.2f}" if value < 9.995 else f"{value:.1f}"
+    return f"{value:.3f}"

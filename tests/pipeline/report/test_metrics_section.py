@@ -159,7 +159,7 @@ def test_without_truth_distances_are_in_hand_sizes(project: Project) -> None:
     assert "no truth is known" in find(project, "paper").note
     assert "Within 0.1 hand sizes: network 50 %; constant hand 25 %" in find(project, "Share of joints").alt
     (hand,) = find(project, "Error of each joint").values["hands"]
-    assert hand["ends"] == ("0", "0.10 hand sizes")
+    assert hand["ends"] == ("0", "0.100 hand sizes")
     assert hand["joints"][20]["number"] == "-"
     assert hand["joints"][20]["colour"] == "none"
 
