@@ -23,7 +23,7 @@ _SERIES = {
     "constant": "constant hand",
     "constant{}_aligned": "constant hand, aligned",
 }
-_ALIGNED = "Aligned: after moving, turning and scaling each hand onto the true one (Procrustes)"
+_ALIGNED = "Aligned: after moving, turning and scaling each hand onto the true one (Procrustes). "
 
 
 def metrics_section(project: Project) -> Section | None:
@@ -73,7 +73,7 @@ def _table(metrics: Mapping[str, Any]) -> Table:
         sources=(str(METRICS),),
         columns=("metric", *(title for _, title in COLUMNS)),
         rows=metric_rows(metrics),
-        note=f"{_ALIGNED}. The constant hand is the mean of the very truth, or of the detections where there is none, "
+        note=f"{_ALIGNED if _unit(metrics) == 'cm' else ''}The constant hand is the mean of the very truth, or of the detections where there is none, "
         "that it is measured on: what can be had without looking at a photograph."
         f"{detected} docs/evaluation.md explains each.",
     )
