@@ -73,8 +73,8 @@ def _table(metrics: Mapping[str, Any]) -> Table:
         sources=(str(METRICS),),
         columns=("metric", *(title for _, title in COLUMNS)),
         rows=metric_rows(metrics),
-        note=f"{_ALIGNED if _unit(metrics) == 'cm' else ''}The constant hand is the mean of the very truth, or of the detections where there is none, "
-        "that it is measured on: what can be had without looking at a photograph."
+        note=f"{_ALIGNED if _unit(metrics) == 'cm' else ''}The constant hand is the mean of the very truth, or of the "
+        "detections where there is none, that it is measured on: what can be had without looking at a photograph."
         f"{detected} docs/evaluation.md explains each.",
     )
 
