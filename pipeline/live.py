@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 from s2hand.detect.console import LOG_EVERY_SECONDS, duration, is_quiet
 
 if TYPE_CHECKING:
-    from rich.console import Console, Group
+    from rich.console import Console
+    from rich.table import Table
 
     from s2hand.train.progress import Report
 
@@ -78,8 +79,7 @@ def _live(console: "Console") -> Iterator[Show]:
         yield show
 
 
-def _picture(report: "Report", left: float) -> "Group":
-    from rich.console import Group
+def _picture(report: "Report", left: float) -> "Table":
     from rich.progress_bar import ProgressBar
     from rich.table import Table
     from rich.text import Text
@@ -88,4 +88,7 @@ def _picture(report: "Report", left: float) -> "Group":
     values = sorted(report.values.items(), key=lambda item: item[0] != "loss")
     for start in range(0, len(values), 4):
         terms.add_row(*(f"{name} [bold]{value:.4g}[/]" for name, value in values[start : start + 4]))
-    return Group(Text(_line(report, left)), ProgressBar(report.total, report.seen), terms)
+    picture = Table.grid(expand=True)  # not a Group, in which a bar without colours ends no line
+    for part in (Text(_line(report, left)), ProgressBar(report.total, report.seen), terms):
+        picture.add_row(part)
+    return picture
