@@ -1,5 +1,6 @@
 """The command `detect`: what it prints, and how it ends when something is wrong."""
 
+import json
 import re
 import subprocess
 import sys
@@ -9,6 +10,8 @@ from typer.testing import CliRunner
 
 from s2hand.datasets import read_keypoints
 from s2hand.detect.cli import app
+from s2hand.detect.commands.options import checked
+from s2hand.detect.settings import DetectSettings
 
 
 def _run(*arguments):
@@ -90,6 +93,24 @@ def test_the_hands_of_a_file_of_boxes(photographs, tmp_path, options):
     assert result.exit_code == 0, result.output
     assert read_keypoints(tmp_path / "out")["hand"].to_pylist() == ["left", "right"]
     assert "not in the folder    1 images that the file of boxes names" in result.stdout
+
+
+def test_json_for_machines_and_nothing_else(photographs, tmp_path, options):
+    result = _run("run", "--images", photographs, "--out", tmp_path / "out", *options, "--json", "--quiet")
+    assert (result.exit_code, result.stderr) == (0, "")
+    found = json.loads(result.stdout)
+    assert (found["images"], found["hands"], found["failures"], found["sheets"]) == (10, 10, 0, [])
+    result = _run("export", tmp_path / "out", "--out", tmp_path / "o.csv", "--format", "csv", "--json", "--quiet")
+    assert json.loads(result.output) == {"hands": 10, "format": "csv", "out": str(tmp_path / "o.csv")}
+    result = _run("stats", tmp_path / "out", "--json")
+    assert json.loads(result.stdout)["hands"] == 10
+    assert "reading: " in result.stderr
+
+
+def test_what_a_finder_takes_for_hands_is_looked_at_twice():
+    unsure = {"whole": 0.0, "slim": 0.3, "body": 0.3}
+    assert {where: checked(DetectSettings, localize=where).least_confidence for where in unsure} == unsure
+    assert checked(DetectSettings, localize="slim", min_confidence=0.1).least_confidence == 0.1
 
 
 def test_wrong_options_are_usage_errors(photographs, tmp_path):

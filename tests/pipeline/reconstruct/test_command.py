@@ -1,5 +1,6 @@
 """The command `s2hand reconstruct`: one line for what is wrong, a summary of what was made."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -43,6 +44,9 @@ def test_a_summary_of_what_was_made(checkpoint: Path, photographs: Path, tmp_pat
     lines = dict(line.split(None, 1) for line in output.splitlines() if not line.startswith(("mean", "contact")))
     assert code == 0
     assert (lines["hands"], lines["meshes"], lines["overlays"]) == ("5", "none", "none")
+    code, output = call(*required, "--format", "none", "--no-overlays", "--hand", "left", "--json", "--quiet")
+    found = json.loads(output)
+    assert (code, found["hands"], found["made"], found["out"]) == (0, 5, 0, str(tmp_path / "out"))
     code, output = call(*required, "--format", "none", "--no-overlays", "--hand", "left")
     assert "5, 5 of them from an earlier run" in output
 
