@@ -83,6 +83,7 @@ def _note(hands: HandErrors) -> str:
 
 def _page_values(cards: Sequence[Mapping[str, Any]], hands: HandErrors) -> dict[str, Any]:
     """Return what the template needs beside the shapes: cards, keypoint sets, and where the filters end."""
+    digits = 3 if hands.aligned is None else 2
     known = [card["error"] for card in cards if card["error"] is not None]
     return {
         "cards": cards,
@@ -92,7 +93,8 @@ def _page_values(cards: Sequence[Mapping[str, Any]], hands: HandErrors) -> dict[
             if any(field == drawn["field"] for card in cards for drawn in card["sets"])
         ],
         "unit": hands.unit,
-        "largest": float(np.ceil(100 * max(known, default=0.0)) / 100),
+        "digits": digits,
+        "largest": float(np.ceil(max(known, default=0.0) * 10**digits) / 10**digits),
         "least": float(np.floor(100 * min((card["confidence"] for card in cards), default=0.0)) / 100),
         "whys": [why for why in WHY if any(card["why"] == why for card in cards)],
         "side": SIDE,

@@ -21,7 +21,7 @@
 
   const update = () => {
     const { hand, why, error, confidence, order } = filters.elements;
-    for (const slider of [error, confidence]) slider.nextElementSibling.value = Number(slider.value).toFixed(2);
+    for (const slider of [error, confidence]) slider.nextElementSibling.value = Number(slider.value).toFixed(slider.step.split(".")[1].length);
     const all = error.value === error.max;
     for (const card of cards) {
       const { dataset } = card;
@@ -114,6 +114,13 @@
     const move = (point) => turned(turned(point, up, right), side, down);
     look({ eye: place(move(eye)), up: place(move(up)) });
   };
+  // Faces from the farthest on: where all are see-through, the last one drawn is the one in front.
+  const fromFarthest = (mesh, { eye }) => {
+    const depth = mesh.x.map((x, n) => dot([x, mesh.y[n], mesh.z[n]], vector(eye)));
+    const near = mesh.i.map((corner, n) => depth[corner] + depth[mesh.j[n]] + depth[mesh.k[n]]);
+    const order = [...near.keys()].sort((a, b) => near[a] - near[b]);
+    return Object.fromEntries(["i", "j", "k"].map((corner) => [corner, order.map((n) => mesh[corner][n])]));
+  };
   const nearer = (factor) => look({ eye: place(times(vector(camera().eye), factor)) });
 
   let current = null;
@@ -123,7 +130,7 @@
   const draw = (from) => {
     const traces = drawn(shape());
     traces.forEach((trace, n) => { trace.visible = parts[n].checked; trace.showlegend = false; });
-    if (parts[1].checked) traces[0].opacity = 0.6;
+    if (parts[1].checked) Object.assign(traces[0], { opacity: 0.6 }, fromFarthest(traces[0], from));
     const reach = farthest(traces);
     const axis = { range: [-reach, reach], visible: false, title: { text: "" }, showticklabels: false };
     const layout = {
@@ -140,7 +147,10 @@
     byId("seen").replaceChildren(...[".tiles", ".numbers"].map((part) => card.querySelector(part).cloneNode(true)));
     parts[2].disabled = !hasTruth(shape());
     if (!viewer.open) viewer.showModal();
-    draw(photographed(shape()));
+    draw(photographed(shape())).then(() => {
+      view.removeAllListeners("plotly_relayout");
+      view.on("plotly_relayout", () => draw(camera()));
+    });
   };
   const step = (by) => {
     const among = shown();

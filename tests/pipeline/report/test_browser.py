@@ -205,10 +205,12 @@ def test_the_3d_view_draws_and_turns(page: Any) -> None:
     first = settled(page)
     assert len(np.unique(first[5:-5, 5:-5].reshape(-1, 3), axis=0)) > 100
     page.focus(VIEW)
+    before = first
     for key in ("ArrowLeft", "ArrowUp", "+"):
-        before = settled(page)
         page.keyboard.press(key)
-        assert (settled(page) != before).mean() > 0.01, key
+        after = settled(page)
+        assert (after != before).mean() > 0.01, key
+        before = after
     page.keyboard.press("Home")
     assert (settled(page) != first).mean() < 0.001
 
