@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
@@ -43,9 +44,12 @@ class HandErrors:
 def read_errors(pack: Pack, predictions: Path) -> HandErrors:
     """Measure the hands of `predictions` (a Parquet table, as `write_predictions` leaves it), a chunk at a time.
 
-    Raises DataError where the table is not of this pack's hands.
+    Raises DataError where it is no such table, or not of this pack's hands.
     """
-    table = pq.read_table(predictions, columns=["image", "joints_cam", "joints_px"])
+    try:
+        table = pq.read_table(predictions, columns=["image", "joints_cam", "joints_px"])
+    except (pa.ArrowInvalid, OSError):
+        raise DataError(f"{predictions}: not the predictions of this version, or cut short; evaluate again") from None
     names = pack.names()
     if table["image"].to_pylist() != names:
         raise DataError(f"{predictions}: expected the {len(names)} hands of {pack.path}, found others; evaluate again")

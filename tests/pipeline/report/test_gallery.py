@@ -152,6 +152,9 @@ def test_predictions_of_other_hands_are_refused(samples: list[Sample], predicted
     write_predictions(tmp_path, pack.names()[::-1], pack.rows(range(COUNT)), predicted)
     with pytest.raises(DataError, match=r"expected the 5 hands of .*eval\.h5, found others; evaluate again"):
         read_errors(pack, tmp_path / "predictions.parquet")
+    (tmp_path / "predictions.parquet").write_bytes(b"PAR1")
+    with pytest.raises(DataError, match=r"predictions.parquet: not the predictions of this version, or cut short"):
+        read_errors(pack, tmp_path / "predictions.parquet")
 
 
 def test_left_hands_are_shown_as_in_their_photographs(samples, make_checkpoint, tmp_path: Path) -> None:
