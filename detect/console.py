@@ -2,6 +2,7 @@
 
 import json
 import os
+import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
@@ -50,9 +51,9 @@ def is_quiet() -> bool:
 
 
 def note(line: str) -> None:
-    """Print a line about the work beside its result, on stderr."""
+    """Print a line about the work beside its result, on stderr; above the bar, where there is one."""
     if not is_quiet():
-        typer.echo(line, err=True)
+        sys.stderr.write(f"{line}\n")  # which a bar that is shown has replaced by its own
 
 
 def show_result(facts: Any, as_json: bool, draw: Callable[[], None]) -> None:
@@ -115,7 +116,10 @@ def _bar(label: str, console: "Console") -> Iterator[Report]:
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=console) as bars:
         task = bars.add_task(label, total=None)
-        yield lambda done, total: bars.update(task, completed=done, total=total)
+        try:
+            yield lambda done, total: bars.update(task, completed=done, total=total)
+        finally:
+            bars.update(task, visible=bars.tasks[0].total is not None)  # else it went wrong before anything was done
 
 
 @contextmanager
