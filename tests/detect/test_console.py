@@ -1,6 +1,7 @@
 """What commands print while they work, where it goes to a file."""
 
 import json
+import re
 
 import pytest
 import typer
@@ -54,3 +55,21 @@ def test_a_resumed_run_estimates_from_its_own_speed(monkeypatch, capsys):
         report(1000, 1000)
     lines = capsys.readouterr().err.splitlines()
     assert lines == ["detect: 950 of 1000, 20 s left", "detect: 1000 of 1000, 40 s"]
+
+
+def test_a_note_stands_above_the_bar(monkeypatch, capsys):
+    monkeypatch.setenv("FORCE_COLOR", "1")  # as on a terminal
+    with console.show_progress("detect") as report:
+        report(1, 2)
+        console.note("beside it")
+        report(2, 2)
+    shown = capsys.readouterr().err
+    assert re.search(r"\x1b\[2Kbeside it\n", shown), shown
+    assert shown.index("beside it") < shown.rindex("2/2")
+
+
+def test_a_bar_that_never_moved_goes_away(monkeypatch, capsys):
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    with console.show_progress("detect"):
+        pass
+    assert not re.search(r"detect[^\x1b]*\n$", re.sub(r"\x1b\[[\d;?]*[mhl]", "", capsys.readouterr().err))
