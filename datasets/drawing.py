@@ -1,5 +1,6 @@
 """Draw the keypoints of a hand on its photograph: one colour per finger, the surer the bolder; and write pictures."""
 
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -24,6 +25,8 @@ WRIST_COLOR: Color = (255, 255, 255)
 OUTLINE: Color = (0, 0, 0)
 FAINTEST = 0.2  # opacity of a joint with hardly any confidence: still to be seen
 FRACTION_BITS = 4  # OpenCV takes positions in sixteenths of a pixel
+_NOTE = b"Comment"  # a keyword that PNG registers
+_BEFORE_NOTE = 33  # bytes of a PNG file: its signature and its header
 
 
 def joint_color(joint: int) -> Color:
@@ -93,10 +96,25 @@ def _plain(text: str) -> str:
     return text.encode("ascii", "replace").decode()
 
 
-def write_png(path: Path, image: Image) -> None:
-    """Write a picture, in place when it is whole."""
+def write_png(path: Path, image: Image, note: str = "") -> None:
+    """Write a picture, in place when it is whole; `note` (latin-1) goes along as what made it, see `read_note`."""
     done, data = cv2.imencode(".png", cv2.cvtColor(image, cv2.COLOR_RGB2BGR))
     if not done:
         raise ValueError(f"{path}: a picture of {image.shape[1]} x {image.shape[0]} pixels can't be encoded")
     with replacing(path) as temporary:
-        temporary.write_bytes(data.tobytes())
+        temporary.write_bytes(_with_note(data.tobytes(), note) if note else data.tobytes())
+
+
+def read_note(path: Path) -> str:
+    """Return the note of a picture that `write_png` wrote; empty for any other file."""
+    with path.open("rb") as file:
+        start = file.read(_BEFORE_NOTE + 12 + 256)[_BEFORE_NOTE:]
+    length = int.from_bytes(start[:4])
+    key, _, note = start[8 : 8 + length].partition(b"\0")
+    return note.decode("latin-1") if (start[4:8], key) == (b"tEXt", _NOTE) else ""
+
+
+def _with_note(png: bytes, note: str) -> bytes:
+    body = b"tEXt" + _NOTE + b"\0" + note.encode("latin-1")
+    chunk = (len(body) - 4).to_bytes(4) + body + zlib.crc32(body).to_bytes(4)
+    return png[:_BEFORE_NOTE] + chunk + png[_BEFORE_NOTE:]

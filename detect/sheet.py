@@ -11,7 +11,16 @@ from pathlib import Path
 
 import numpy as np
 
-from s2hand.datasets.drawing import FINGER_COLORS, WRIST_COLOR, Color, Image, text_width, write_png, write_text
+from s2hand.datasets.drawing import (
+    FINGER_COLORS,
+    WRIST_COLOR,
+    Color,
+    Image,
+    read_note,
+    text_width,
+    write_png,
+    write_text,
+)
 from s2hand.datasets.files import DataError
 from s2hand.datasets.images import ImageError, read_image
 from s2hand.detect.selection import Selection, Shown, choose
@@ -26,6 +35,7 @@ from s2hand.detect.tiles import (
     write_reasons,
 )
 
+NOTE = "s2hand contact sheet"  # in the file, which is known by it
 GAP = 6
 HEADER = 36
 COLUMNS = 10
@@ -71,7 +81,7 @@ def write_sheets(
                 progress(before + done, len(chosen))
 
         written.append(_page_path(file, number))
-        write_png(written[-1], draw_page(root, page, title, crops, selection.suspicious, report))
+        write_png(written[-1], draw_page(root, page, title, crops, selection.suspicious, report), NOTE)
     _remove_pages(file, len(pages))
     return written
 
@@ -79,13 +89,16 @@ def write_sheets(
 def check_sheet_name(file: Path, images: Path) -> None:
     """Raise ValueError unless the file's name ends in .png, and it lies outside the folder of the photographs.
 
-    There it would replace a photograph, or be one of the next run. If `images` is one file, it may lie beside that.
+    There it would replace a photograph, or be one of the next run. If `images` is one file, it may lie beside that, if
+    it replaces nothing but another contact sheet.
     """
     if file.suffix.lower() != ".png":
         raise ValueError(f"{file}: a contact sheet is a PNG file; expected a name that ends in .png")
     if images.is_file():
         if file.resolve() == images.resolve():
             raise ValueError(f"{file}: is the photograph itself; give the contact sheet another name")
+        if file.is_file() and read_note(file) != NOTE:
+            raise ValueError(f"{file}: is there already, and no contact sheet; give the contact sheet another name")
         return
     root = _root(images).resolve()
     # Both by name and where links lead: a run follows linked folders.

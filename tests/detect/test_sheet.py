@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from s2hand.datasets.cameras import Box
-from s2hand.datasets.drawing import FINGER_COLORS, draw_hand, joint_color, text_width, write_text
+from s2hand.datasets.drawing import FINGER_COLORS, draw_hand, joint_color, text_width, write_png, write_text
 from s2hand.detect import DetectSettings, HandDetector, run_detection, tiles
 from s2hand.detect import sheet as module
 from s2hand.detect.selection import Selection, Shown, ShownHand
@@ -147,6 +147,10 @@ def test_links_do_not_hide_that_a_sheet_is_among_the_photographs(photographs, tm
 
 def test_a_sheet_may_lie_beside_one_file_but_not_be_it(photographs):
     check_sheet_name(photographs / "s.png", photographs / "00.png")
+    with pytest.raises(ValueError, match=r"02\.png: is there already, and no contact sheet"):
+        check_sheet_name(photographs / "02.png", photographs / "00.png")
+    write_png(photographs / "s.png", np.zeros((4, 4, 3), np.uint8), module.NOTE)
+    check_sheet_name(photographs / "s.png", photographs / "00.png")  # of an earlier run
     with pytest.raises(ValueError, match="is the photograph itself"):
         check_sheet_name(photographs / "more" / ".." / "00.png", photographs / "00.png")
 
