@@ -256,6 +256,14 @@ def test_documents_name_commands_and_options_that_there_are(pattern: str) -> Non
         assert {line: words for line, words in found.items() if words} == {}, path
 
 
+def test_the_page_about_the_terminal_has_every_command() -> None:
+    text = (ROOT / "docs/terminal.md").read_text("utf-8")
+    for words in COMMANDS:
+        called = " ".join(words if words[0] == "detect" else ("s2hand", *words))
+        assert f"\n| `{called}` | " in text
+    assert not re.search(r"<!-- screen: \S+ -->\n<!-- end -->", text), "docs/make_screens.py fills the page"
+
+
 def test_documents_name_options_that_there_are() -> None:
     known = OTHERS.union(*(options(command) for command in (*COMMANDS.values(), *PROGRAMS.values())))
     for path in (*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")):
