@@ -12,6 +12,7 @@ import fcntl
 import os
 import pty
 import re
+import select
 import struct
 import subprocess
 import sys
@@ -112,13 +113,16 @@ def run(command: str, folder: Path) -> list[str]:
 
 
 def _written(terminal: int) -> Iterator[str]:
-    """Yield what arrives, in whole characters."""
+    """Yield what arrives together, in whole characters."""
     decoder = codecs.getincrementaldecoder("utf-8")(errors="replace")
     while True:
-        try:
-            arrived = os.read(terminal, 65536)
-        except OSError:  # the program has closed it
-            return
+        arrived = b""
+        while not arrived or select.select([terminal], [], [], 0.02)[0]:
+            try:
+                arrived += os.read(terminal, 65536)
+            except OSError:  # the program has closed it
+                yield decoder.decode(arrived)
+                return
         yield decoder.decode(arrived)
 
 
