@@ -1,6 +1,6 @@
 """Figures for Plotly as plain values. Colours of text and grid come from the page, which is light or dark.
 
-The series' colours are those of Okabe and Ito, which colour-blind readers tell apart; series differ by dash or marker
+The series' colours are those of Okabe and Ito, which colour-blind readers tell apart; series differ by dash or pattern
 too, so that a print in grey can be read.
 """
 
@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike
 
 COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#999999")
 DASHES = ("solid", "dash", "dot", "dashdot", "longdash")
+PATTERNS = ("", "/", "x", ".")
 
 Figure = dict[str, Any]
 
@@ -54,7 +55,7 @@ def bars(names: Sequence[str], series: Mapping[str, ArrayLike], x_title: str, y_
             "name": name,
             "x": list(names),
             "y": plain(y),
-            "marker": {"color": COLOURS[n % len(COLOURS)]},
+            "marker": {"color": COLOURS[n % len(COLOURS)], "pattern": {"shape": PATTERNS[n % len(PATTERNS)]}},
         }
         for n, (name, y) in enumerate(series.items())
     ]

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
+from s2hand.datasets.files import DataError
 from s2hand.datasets.records import SPLITS
 from s2hand.datasets.skeleton import JOINT_NAMES
 from s2hand.detect.selection import Selection, Shown, choose
@@ -20,6 +21,7 @@ from s2hand.pipeline.sources import open_source
 
 PICTURES = 12
 """Hands to look at."""
+_MEASURED = ("detector", "network", "constant")
 
 
 def labels_section(project: Project) -> Section | None:
@@ -45,14 +47,14 @@ def _confidences(found: Mapping[str, Statistics]) -> Block:
     for split, statistics in found.items():
         counts = statistics.hands.histogram.sum(0)
         shares[split] = 100.0 * counts / max(counts.sum(), 1)
-    edges = [f"{bin_ / BINS:.2f}" for bin_ in range(BINS)]
+    middles = [f"{(number + 0.5) / BINS:.3f}" for number in range(BINS)]
     means = ", ".join(
         f"{split} {one.hands.sums.sum() / max(one.hands.found.sum(), 1):.2f}" for split, one in found.items()
     )
     return Chart(
         title="How sure the detector was",
         sources=_sources(found),
-        figure=bars(edges, shares, f"confidence of a joint, in steps of {1 / BINS}", "% of the joints found"),
+        figure=bars(middles, shares, "confidence of a joint", "% of the joints found", xaxis={"range": [0, 1]}),
         alt=f"Bars: share of the found joints by confidence. Mean confidence: {means}.",
     )
 
@@ -79,11 +81,16 @@ def _errors(project: Project) -> Block | None:
     columns = project.columns(CONFIDENCE)
     if columns is None:
         return None
-    series = {name: columns[name] for name in ("detector", "network", "constant") if np.isfinite(columns[name]).any()}
+    try:
+        series = {name: columns[name] for name in _MEASURED if np.isfinite(columns[name]).any()}
+        rows = [row for row, count in enumerate(columns["joints"]) if count]
+    except KeyError as error:
+        raise DataError(f"{CONFIDENCE}: expected a column {error}, found {', '.join(columns)}; make it anew") from None
+    if not series or not rows:
+        return None
     known = "detector" in series
     to = "the true joints" if known else "the detections, since no truth is known"
-    first, *_, last = [row for row, count in enumerate(columns["joints"]) if count] * 2
-    ends = "; ".join(f"{name} {values[first]:.1f} to {values[last]:.1f}" for name, values in series.items())
+    ends = "; ".join(f"{name} {values[rows[0]]:.1f} to {values[rows[-1]]:.1f}" for name, values in series.items())
     return Chart(
         title="Error by confidence",
         sources=(str(CONFIDENCE),),
@@ -98,15 +105,15 @@ def _suspicious(project: Project, found: Mapping[str, Statistics]) -> list[Block
     if not found:
         return []
     rows = [
-        (rule, *(f"{statistics.rules[rule]:,}" for statistics in found.values()), meaning)
+        (f"{rule}: {meaning}", *(f"{statistics.rules[rule]:,}" for statistics in found.values()))
         for rule, meaning in RULES.items()
     ]
     table = Table(
         title="Hands that look wrong",
         sources=_sources(found),
-        columns=("rule", *found, "means"),
+        columns=("rule", *found),
         rows=rows,
-        note="`detect show SHARDS --images DIR --suspicious` draws all of them.",
+        note="To draw all of them: detect show SHARDS --images DIR --suspicious.",
     )
     return [table, _pictures(project, next(iter(found)))]
 
@@ -135,7 +142,8 @@ def _picture(images: Path, shown: Shown) -> Picture:
     (hand,) = shown.hands
     why = ", ".join(hand.reasons) or "trips no rule"
     caption = f"{shown.image}: {hand.confidence:.2f}, {why}"
-    return Picture(picture_uri(draw_crop(images, shown)), f"A {hand.hand} hand with its detected keypoints", caption)
+    alt = f"{shown.image}: a {hand.hand} hand with its detected keypoints"
+    return Picture(picture_uri(draw_crop(images, shown)), alt, caption)
 
 
 def _short(project: Project, folder: Path) -> str:

@@ -1,7 +1,6 @@
 """Metrics: how good the hands are, beside a constant hand, the detector and the paper; where the errors are."""
 
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -9,10 +8,10 @@ import numpy as np
 from s2hand.pipeline.layout import METRICS, PCK, PER_JOINT
 from s2hand.pipeline.paper import COLUMNS as PAPER_COLUMNS
 from s2hand.pipeline.paper import TABLE_2, TABLE_3, Comparison
-from s2hand.pipeline.report.changes import read_parameters
 from s2hand.pipeline.report.charts import lines
 from s2hand.pipeline.report.drawn_hand import joint_errors
 from s2hand.pipeline.report.experiment_blocks import experiment_blocks
+from s2hand.pipeline.report.made_up import is_synthetic
 from s2hand.pipeline.report.page import Block, Chart, Section, Table
 from s2hand.pipeline.report.project import Project
 from s2hand.pipeline.table import COLUMNS, metric_rows, read_metrics
@@ -89,7 +88,7 @@ def _paper(project: Project, metrics: Mapping[str, Any]) -> Table:
     ]
     known = any(key in network for key, _ in PAPER_COLUMNS)
     if known:
-        rows.append(("this run", "", *(_digits(network.get(key), key) for key, _ in PAPER_COLUMNS)))
+        rows.append(("this run", "none", *(_digits(network.get(key), key) for key, _ in PAPER_COLUMNS)))
     return Table(
         title="Beside the paper's numbers, after alignment",
         sources=(str(METRICS), paper.source),
@@ -107,22 +106,13 @@ def _paper_note(project: Project, metrics: Mapping[str, Any], paper: Comparison,
             f"The paper's numbers, on {paper.images} test images of {paper.dataset}. This run has none to stand beside "
             "them, as no truth is known of its photographs."
         )
-    if metrics["hands"] == paper.images and not _synthetic(project):
+    if metrics["hands"] == paper.images and not is_synthetic(project):
         return f"The paper's numbers and this run's are of the same {paper.images} test images of {paper.dataset}."
-    photographs = "synthetic photographs" if _synthetic(project) else "photographs"
+    photographs = "synthetic photographs" if is_synthetic(project) else "photographs"
     return (
         f"Not comparable: the paper's numbers are of {paper.images} test images of {paper.dataset}, this run's of "
         f"{metrics['hands']} {photographs} of its own. They only show what such numbers are like."
     )
-
-
-def _synthetic(project: Project) -> bool:
-    """Tell whether the photographs were made: their input is then the file of a hand, as `sources.py` has it."""
-    data = (read_parameters(project) or {}).get("data")
-    if not isinstance(data, dict):
-        return False
-    source, given = data.get("source", "auto"), Path(str(data.get("input", "")))
-    return source == "synthetic" or (source == "auto" and given.suffix in (".npz", ".pkl"))
 
 
 def _digits(value: float | None, key: str) -> str:

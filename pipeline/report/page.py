@@ -64,10 +64,11 @@ class Table(Block):
 
 @dataclass(frozen=True, kw_only=True)
 class Chart(Block):
-    """A figure for Plotly, as `charts.py` makes it; `alt` says what it shows."""
+    """A figure for Plotly, as `charts.py` makes it; `alt` says what it shows. `tall`: with room for a long legend."""
 
     figure: Mapping[str, Any]
     alt: str
+    tall: bool = False
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ from s2hand.datasets.files import sha256_file
 from s2hand.pipeline.report.project import Project
 
 LOCK = Path("dvc.lock")
+_MOST_NAMED = 12  # files that differ from the commit
 
 
 def describe_revision(project: Project) -> dict[str, str]:
@@ -21,7 +22,9 @@ def describe_revision(project: Project) -> dict[str, str]:
     if commit:
         changed = _git(project.root, "status", "--porcelain", "--untracked-files=no").splitlines()
         rows["git branch"] = _git(project.root, "rev-parse", "--abbrev-ref", "HEAD")
-        rows["changed since the commit"] = ", ".join(line[2:].strip() for line in changed) or "nothing"
+        named = ", ".join(line[2:].strip() for line in changed[:_MOST_NAMED]) or "nothing"
+        more = len(changed) - _MOST_NAMED
+        rows["changed since the commit"] = named + (f" and {more} more" if more > 0 else "")
     rows[str(LOCK)] = f"sha256 {sha256_file(lock)[:16]}" if lock else "not there"
     rows["versions"] = ", ".join(f"{name} {version(name)}" for name in ("s2hand", "torch", "numpy", "dvc"))
     return rows

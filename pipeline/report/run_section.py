@@ -1,22 +1,24 @@
 """Run: what was read, with which parameters, by which code, on which machine, in which time."""
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from pydantic_core import PydanticUndefined
 
 from s2hand.datasets.files import sha256_file
-from s2hand.datasets.keypoints import read_failures
+from s2hand.datasets.keypoints import iterate_keypoints, read_failures
 from s2hand.datasets.manifest import read_manifest
 from s2hand.datasets.packs import Pack
-from s2hand.datasets.records import SPLITS
+from s2hand.datasets.records import SPLITS, Split
 from s2hand.datasets.shards import FAILURES
 from s2hand.detect.console import duration
 from s2hand.detect.stats import failure_kind
 from s2hand.pipeline.layout import EVAL_PACK, KEYPOINTS, METRICS, MODEL, PREPARED, TRAIN_PACK
 from s2hand.pipeline.machine import describe_machine
 from s2hand.pipeline.params import PARAMS_FILE, Params, load_params
+from s2hand.pipeline.report.made_up import is_synthetic
 from s2hand.pipeline.report.page import Block, Facts, Html, Section, Table
 from s2hand.pipeline.report.project import Project
 from s2hand.pipeline.report.revision import LOCK, describe_revision, read_lock
@@ -24,10 +26,11 @@ from s2hand.pipeline.sources import INDEX
 from s2hand.pipeline.stage_runs import NOTES, WITNESSES, read_stage_runs
 from s2hand.train.checkpoint import BEST, WEIGHTS
 
-_PACKS = {"training": TRAIN_PACK, "evaluation": EVAL_PACK}
+_PACKS: Mapping[Split, Path] = {"training": TRAIN_PACK, "evaluation": EVAL_PACK}
 _LISTED = PREPARED / INDEX
 _REQUIRED = "none: has to be said"
-_UNKNOWN = "not known: not made here, or made before times were noted"
+_UNKNOWN = "not known"
+_WHY_UNKNOWN = " Not known is what another machine made, what DVC took from its cache, or an older version left."
 
 
 def run_section(project: Project) -> Section:
@@ -43,6 +46,7 @@ def _read(project: Project) -> Block:
     """Return how many images and hands there were at each step."""
     listed: Mapping[str, Any] = project.json(_LISTED) or {}
     metrics = project.json(METRICS)
+    made_up = "synthetic photographs, laid out as " if is_synthetic(project) else ""
     rows = []
     for split in SPLITS:
         manifest = read_manifest(project.root / KEYPOINTS / split) if project.find(KEYPOINTS / split) else None
@@ -58,7 +62,7 @@ def _read(project: Project) -> Block:
             )
         )
     return Table(
-        title=f"What was read: {metrics['dataset']}",
+        title=f"What was read: {made_up}{metrics['dataset']}",
         sources=(str(_LISTED), f"{KEYPOINTS}/*/manifest.json", str(TRAIN_PACK), str(EVAL_PACK)),
         columns=("split", "images listed", "images read", "hands found", "hands packed", "where cameras come from"),
         rows=rows,
@@ -68,47 +72,66 @@ def _read(project: Project) -> Block:
 
 def _skipped(project: Project, params: Params | None) -> Block:
     """Return what was left out, and why."""
-    listed: Mapping[str, Any] = project.json(_LISTED) or {}
-    rows: list[tuple[str, str, str]] = []
-    for split in SPLITS:
-        left_out = listed.get(split, {}).get("left_out", 0)
-        rows += [(split, "the data set says nothing of them", f"{left_out:,}")] if left_out else []
-        folder = project.find(KEYPOINTS / split)
-        if folder is None:
-            continue
-        kinds: dict[str, int] = {}
-        for image, reason in read_failures(folder).items():
-            kind = failure_kind(image, reason)
-            kinds[kind] = kinds.get(kind, 0) + 1
-        rows += [(split, kind, f"{count:,}") for kind, count in sorted(kinds.items(), key=lambda item: -item[1])]
-        packed = _pack_length(project, _PACKS[split])
-        dropped = read_manifest(folder).rows - packed if packed is not None else 0
-        limit = f" of {params.pack.min_confidence}" if params else ""
-        why = f"hands below pack.min_confidence{limit}" if split == "training" else "second hands, which have no truth"
-        rows += [(split, why, f"{dropped:,}")] if dropped > 0 else []
+    rows = [(split, *row) for split in SPLITS for row in _left_out(project, split, params)]
+    nothing = "nothing was skipped" if project.find(KEYPOINTS) else "not known: no detections lie here"
     return Table(
         title="What was skipped, and why",
-        sources=(str(_LISTED), f"{KEYPOINTS}/*/{FAILURES}", f"{KEYPOINTS}/*/manifest.json", str(TRAIN_PACK)),
+        sources=(
+            str(_LISTED),
+            f"{KEYPOINTS}/*/{FAILURES}",
+            f"{KEYPOINTS}/*/part-*.parquet",
+            *map(str, _PACKS.values()),
+        ),
         columns=("split", "why", "how many"),
-        rows=rows or [("both", "nothing was skipped", "0")],
+        rows=rows or [("both", nothing, "")],
     )
 
 
+def _left_out(project: Project, split: Split, params: Params | None) -> Iterator[tuple[str, str]]:
+    """Yield each reason and how many photographs, or hands, of a split it left out; none of what is not there."""
+    listed: Mapping[str, Any] = project.json(_LISTED) or {}
+    if without_camera := listed.get(split, {}).get("left_out", 0):
+        yield "photographs of which no camera is known", f"{without_camera:,}"
+    folder = project.find(KEYPOINTS / split)
+    if folder is None:
+        return
+    kinds = Counter(failure_kind(image, reason) for image, reason in read_failures(folder).items())
+    yield from ((kind, f"{count:,}") for kind, count in kinds.most_common())
+    manifest, packed = read_manifest(folder), _pack_length(project, _PACKS[split])
+    empty = manifest.images - manifest.failures - _images_with_hands(folder)
+    training = split == "training"
+    if empty:
+        kept = "" if training else ", which are packed without keypoints"
+        yield f"photographs without a hand that was found{kept}", f"{empty:,}"
+    dropped = 0 if packed is None else manifest.rows - packed + (0 if training else empty)
+    if dropped > 0:
+        limit = f" of {params.pack.min_confidence}" if params else ""
+        why = f"hands below pack.min_confidence{limit}" if training else "second hands, which have no truth"
+        yield why, f"{dropped:,}"
+
+
 def _stages(project: Project) -> Block:
+    """Return how long each stage took, where, and what DVC noted of its outputs."""
     runs, lock = read_stage_runs(project.root), read_lock(project)
     rows = []
     for stage in WITNESSES:
         run = runs.get(stage)
         outputs = ", ".join(f"{path} {md5[:8]}" for path, md5 in lock.get(stage, {}).items())
-        time = (duration(run.seconds), run.begun.replace("+00:00", " UTC"), run.machine) if run else (_UNKNOWN, "", "")
+        time = (duration(run.seconds), _minute(run.begun), run.machine) if run else (_UNKNOWN, "", "")
         rows.append((stage, *time, outputs))
+    whole = f" All stages together: {duration(sum(run.seconds for run in runs.values()))}."
     return Table(
         title="Stages",
         sources=(f"{NOTES}/*.json", str(LOCK)),
         columns=("stage", "took", "begun", "on", "outputs, with DVC's digests"),
         rows=rows,
-        note=f"This page was made on: {describe_machine()}.",
+        note=f"This page was made on: {describe_machine()}.{whole if len(runs) == len(rows) else _WHY_UNKNOWN}",
     )
+
+
+def _minute(time: str) -> str:
+    """Return an ISO time in UTC as people write it, to the minute."""
+    return f"{time[:16].replace('T', ' ')} UTC"
 
 
 def _code(project: Project) -> Block:
@@ -167,6 +190,10 @@ def _flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
         else:
             flat[prefix + key] = plain
     return flat
+
+
+def _images_with_hands(shards: Path) -> int:
+    return len({image for table in iterate_keypoints(shards) for image in table["image"].to_pylist()})
 
 
 def _pack_length(project: Project, relative: Path) -> int | None:

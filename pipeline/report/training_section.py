@@ -6,11 +6,13 @@ from typing import Any
 
 import numpy as np
 
+from s2hand.datasets.files import DataError
 from s2hand.pipeline.layout import HISTORY
 from s2hand.pipeline.report.charts import lines
 from s2hand.pipeline.report.page import Block, Chart, Section
 from s2hand.pipeline.report.project import Project
 
+_NEEDED = ("stage", "loss", "learning_rate", "samples_per_second")
 _BAND = "rgba(128, 128, 128, 0.12)"  # seen on light and on dark
 HELD_BACK = {"held_back_px": "projected from the 3D hand", "held_back_2d_px": "of the 2D branch"}
 
@@ -20,6 +22,9 @@ def training_section(project: Project) -> Section | None:
     history = project.columns(HISTORY)
     if not history or not history.get("epoch"):
         return None
+    missing = [name for name in _NEEDED if name not in history]
+    if missing:
+        raise DataError(f"{HISTORY}: expected a column {missing[0]!r}, found {', '.join(history)}; make it anew")
     terms = {name: values for name, values in history.items() if name.startswith("E_")}
     held_back = {title: history[name] for name, title in HELD_BACK.items() if name in history}
     blocks = [
@@ -28,8 +33,9 @@ def training_section(project: Project) -> Section | None:
             history,
             "Every term of the loss",
             terms,
-            "mean over an epoch, unweighted",
-            yaxis={"type": "log"},
+            "mean, unweighted",
+            tall=True,
+            yaxis={"type": "log", "dtick": 1},
             note="A term is there in the stages that use it; docs/losses.md explains each.",
         ),
         _chart(
@@ -57,7 +63,13 @@ def stage_spans(stages: Sequence[str]) -> list[tuple[str, int, int]]:
 
 
 def _chart(
-    history: dict[str, list[Any]], title: str, series: dict[str, list[Any]], y_title: str, note: str = "", **more: Any
+    history: dict[str, list[Any]],
+    title: str,
+    series: dict[str, list[Any]],
+    y_title: str,
+    note: str = "",
+    tall: bool = False,
+    **more: Any,
 ) -> Block | None:
     """Return a chart of columns over the epochs; None where they hold nothing."""
     known = {name: values for name, values in series.items() if np.isfinite(values).any()}
@@ -74,6 +86,7 @@ def _chart(
         figure=figure,
         alt=f"Lines over the epochs. {'; '.join(_course(name, values) for name, values in known.items())}.",
         note=note,
+        tall=tall,
     )
 
 

@@ -5,6 +5,7 @@ const page = (() => {
   const colour = (name) => getComputedStyle(root).getPropertyValue(name).trim();
 
   const axis = () => ({ gridcolor: colour("--line"), zerolinecolor: colour("--line"), linecolor: colour("--line"), automargin: true });
+  const titled = (own) => ({ ...axis(), ...own, title: { font: { size: 13 }, ...own?.title } });
 
   // A chart's own layout, on top of what all share.
   const layout = (own) => ({
@@ -14,8 +15,8 @@ const page = (() => {
     font: { color: colour("--text"), family: "system-ui, sans-serif", size: 13 },
     margin: { l: 55, r: 15, t: 15, b: 50, ...own.margin },
     legend: { orientation: "h", y: 1.02, yanchor: "bottom", x: 0, ...own.legend },
-    xaxis: { ...axis(), ...own.xaxis },
-    yaxis: { ...axis(), ...own.yaxis },
+    xaxis: titled(own.xaxis),
+    yaxis: titled(own.yaxis),
   });
 
   const plots = () => [...document.querySelectorAll(".plot")];

@@ -81,7 +81,7 @@ def test_the_paper_s_rows_are_compared_only_on_its_own_photographs(project: Proj
     table = find(project, "paper")
     assert len(table.rows) == len(TABLE_2.rows) + 1
     assert table.rows[-2][:4] == ("S2HAND", "none", "0.77", "1.18")
-    assert table.rows[-1] == ("this run", "", "0.731", "1.38", "-", "-", "-", "-")
+    assert table.rows[-1] == ("this run", "none", "0.731", "1.38", "-", "-", "-", "-")
     assert table.strong == {len(TABLE_2.rows)}
     assert table.note.startswith("Not comparable")
     assert "500 synthetic photographs" in table.note

@@ -1,12 +1,18 @@
 """Run, Labels and Training say what the files hold, name them, and do without those that are not there."""
 
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+from s2hand.datasets.cameras import Box
 from s2hand.datasets.files import DataError, sha256_file
 from s2hand.datasets.packs import Pack
+from s2hand.datasets.plan import plan_shards
+from s2hand.datasets.rows import HandRow, Provenance
+from s2hand.datasets.shards import Failure, ShardStore, Source
 from s2hand.detect.stats import collect
 from s2hand.pipeline.layout import CONFIDENCE, EVAL_PACK, HISTORY, KEYPOINTS, METRICS, MODEL, TRAIN_PACK
 from s2hand.pipeline.report.build import Wanted, build_report
@@ -49,6 +55,24 @@ def test_what_was_read_and_skipped(project: Project) -> None:
     assert isinstance(skipped, Table)
     why = "hands below pack.min_confidence of 0.8"
     assert skipped.rows == [("training", why, str(8 - packed["training"]))]
+
+
+def test_what_could_not_be_read_is_counted_by_reason(bare: Project) -> None:
+    names = [f"{name}.jpg" for name in "abcd"]
+    store = ShardStore(bare.root / KEYPOINTS / "evaluation", Provenance("slim", "", {}, ""))
+    sources = [Source(name, 1, "0" * 64) for name in names]
+    hand = HandRow(names[0], "0" * 64, 8, 8, "right", 0, Box(0, 0, 8, 8), np.ones((21, 3), np.float32))
+    with store.writing():
+        plan_shards(store.folder, names, len(names), "")
+        failures = [Failure(one.image, f"{one.image}: not an image") for one in sources[2:]]
+        store.write(0, sources, [hand], failures)
+        store.finish(1)
+    skipped = block(run_section(bare), "What was skipped")
+    assert isinstance(skipped, Table)
+    assert skipped.rows == [
+        ("evaluation", "not an image", "2"),
+        ("evaluation", "photographs without a hand that was found, which are packed without keypoints", "1"),
+    ]
 
 
 def test_stages_have_their_times_unless_something_else_lies_there(project: Project) -> None:
@@ -115,6 +139,9 @@ def test_a_fresh_clone_has_a_report(bare: Project, tmp_path: Path) -> None:
     read = block(section, "What was read")
     assert isinstance(read, Table)
     assert set(read.rows[0][1:5]) == {"not known"}
+    skipped = block(section, "What was skipped")
+    assert isinstance(skipped, Table)
+    assert skipped.rows == [("both", "not known: no detections lie here", "")]
     code = block(section, "Code")
     assert isinstance(code, Facts)
     assert code.rows["git commit"].startswith("not a git repository")
@@ -125,6 +152,13 @@ def test_a_fresh_clone_has_a_report(bare: Project, tmp_path: Path) -> None:
     assert training_section(bare) is None
     assert labels_section(bare) is None
     assert build_report(bare.root, tmp_path / "report.html", Wanted(), lambda done, total: None) > 4e6
+
+
+@pytest.mark.parametrize(("path", "make"), [(HISTORY, training_section), (CONFIDENCE, labels_section)])
+def test_other_files_are_refused_in_a_line(bare: Project, path: Path, make: Callable[[Project], object]) -> None:
+    (bare.root / path).write_text("epoch,network\n1,2\n")
+    with pytest.raises(DataError, match=f"{path}: expected a column '.*', found epoch, network; make it anew"):
+        make(bare)
 
 
 def test_nothing_to_report_ends_in_one_line(tmp_path: Path) -> None:
