@@ -3,10 +3,12 @@
 import os
 import subprocess
 import sys
+from contextlib import contextmanager
 
 import pytest
 import torch
 
+from s2hand.train import loop
 from s2hand.train.checkpoint import BEST, HISTORY, KEYPOINTS, STATE, WEIGHTS, read_checkpoint
 from s2hand.train.crash import CRASH
 from s2hand.train.loop import train
@@ -73,10 +75,14 @@ def test_a_loss_that_is_not_finite_in_one_process_ends_all(broken_pack, tmp_path
     assert (tmp_path / "out" / CRASH).is_file()
 
 
-def test_a_batch_that_does_not_divide_is_refused(tiny_pack, tmp_path):
-    done = run_two(tmp_path, tiny_pack, settings(batch_size=5))
-    assert done.returncode != 0
-    assert "train.batch_size: expected a multiple of the 2 processes, found 5" in done.stderr
+def test_a_batch_that_does_not_divide_is_refused(tiny_pack, tmp_path, monkeypatch):
+    @contextmanager
+    def joined(device):
+        yield Processes(0, 2)
+
+    monkeypatch.setattr(loop, "joined_processes", joined)
+    with pytest.raises(ValueError, match=r"train.batch_size: expected a multiple of the 2 processes, found 5"):
+        train(settings(batch_size=5), tiny_pack, tmp_path / "out")
 
 
 @pytest.mark.parametrize("count", [1, 2, 4])
