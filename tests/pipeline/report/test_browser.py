@@ -23,6 +23,7 @@ SMALL = {"width": 640, "height": 360}  # what is drawn by software is quick here
 WEBGL_BY_SOFTWARE = ("--no-sandbox", "--use-angle=swiftshader", "--enable-unsafe-swiftshader")
 ADVICE = "Canvas2D: Multiple readback operations"  # of Chromium to Plotly, which writes no text differently
 VIEW = "#hand-3d"
+PATIENCE = 120_000  # milliseconds: another test may have the other core
 
 CONTRAST = """() => {
   const rgba = (text) => [...text.match(/[\\d.]+/g).map(Number), 1].slice(0, 4);
@@ -60,7 +61,7 @@ def build(mini_project: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
     with playwright.sync_playwright() as driver:
-        browser = driver.chromium.launch(executable_path=CHROMIUM, args=WEBGL_BY_SOFTWARE)
+        browser = driver.chromium.launch(executable_path=CHROMIUM, args=WEBGL_BY_SOFTWARE, timeout=PATIENCE)
         yield browser
         browser.close()
 
@@ -69,6 +70,7 @@ def browser() -> Iterator[Any]:
 def open_page(browser: Any, report: Path) -> Iterator[tuple[Any, list[str], list[str]]]:
     """The page, what its console said, and what it asked for; all tests share it."""
     page = browser.new_page(viewport=SMALL, color_scheme="light", reduced_motion="reduce")
+    page.set_default_timeout(PATIENCE)
     said, asked = [], []
     page.on("console", lambda message: said.append(message.text))
     page.on("pageerror", lambda error: said.append(str(error)))
@@ -242,7 +244,7 @@ def test_the_next_hand_is_the_next_that_is_shown(page: Any) -> None:
 @pytest.mark.parametrize("size", [DESKTOP, PHONE], ids=["desktop", "phone"])
 def test_it_fits_the_window(page: Any, size: dict[str, int]) -> None:
     page.set_viewport_size(size)
-    page.wait_for_function("() => document.documentElement.scrollWidth <= innerWidth", timeout=5000)
+    page.wait_for_function("() => document.documentElement.scrollWidth <= innerWidth")
     page.locator(".card button").first.click()
     box = page.locator("#viewer").bounding_box()
     assert box["x"] >= 0
