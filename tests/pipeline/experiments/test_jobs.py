@@ -2,6 +2,7 @@
 
 import dataclasses
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -31,8 +32,11 @@ def test_what_a_training_refuses_ends_the_jobs_with_its_title(tiny: Path, params
 
 
 @pytest.fixture
-def long(tmp_path: Path, write_params: Callable[..., Path]) -> Iterator[psutil.Popen]:
+def long(tiny: Path, params: Params, tmp_path: Path, write_params: Callable[..., Path]) -> Iterator[psutil.Popen]:
     """An experiment in a process group of its own, two of whose trainings, which would take hours, are under way."""
+    make_packs(params, tiny / "work")
+    for made in (tiny / "work").glob("data-*"):
+        shutil.copytree(made, tmp_path / "work" / made.name)
     write_params(tmp_path / "long.yaml", train__stages__shape__epochs=100000)
     command = ("experiments", "ablation", "--params", "long.yaml", "--work", "work", "--seeds", "1", "--jobs", "2")
     with (tmp_path / "log").open("w") as log:
