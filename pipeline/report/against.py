@@ -8,14 +8,15 @@ import subprocess
 from pathlib import Path
 
 from s2hand.datasets.files import DataError, replacing
-from s2hand.pipeline.layout import METRICS, PER_JOINT, PREDICTIONS, PREPARED
+from s2hand.pipeline.layout import METRICS, PER_JOINT, PREPARED
 from s2hand.pipeline.params import PARAMS_FILE
 from s2hand.pipeline.report.changes import read_parameters
-from s2hand.pipeline.report.photographs import LOCK
+from s2hand.pipeline.report.hand_errors import TABLE
 from s2hand.pipeline.report.project import Project
+from s2hand.pipeline.report.revision import LOCK
 from s2hand.pipeline.sources import INDEX
 
-_KEPT_BY_DVC = (PREDICTIONS / "predictions.parquet", PREPARED / INDEX)
+_KEPT_BY_DVC = (TABLE, PREPARED / INDEX)
 
 
 def open_against(project: Project, against: str, scratch: Path) -> Project:

@@ -7,15 +7,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from s2hand.datasets.packs import Pack
-from s2hand.pipeline.layout import EVAL_PACK, PREDICTIONS
+from s2hand.pipeline.layout import EVAL_PACK
 from s2hand.pipeline.report import charts
 from s2hand.pipeline.report.before_after import Side, draw_changes, load_side
 from s2hand.pipeline.report.compared_hands import ComparedHands, compare_hands, read_predictions
+from s2hand.pipeline.report.hand_errors import TABLE
 from s2hand.pipeline.report.page import Block, Chart, Facts, Html, picture_uri
 from s2hand.pipeline.report.photographs import Photographs, hand_model_file
 from s2hand.pipeline.report.project import Project
 
-TABLE = PREDICTIONS / "predictions.parquet"
 SHOWN = 6
 """Hands that improved most, and hands that worsened most, as pictures."""
 

@@ -7,10 +7,10 @@ import numpy as np
 
 from s2hand.datasets.packs import Pack
 from s2hand.datasets.skeleton import BONES, WRIST
-from s2hand.pipeline.layout import EVAL_PACK, MODEL, PREDICTIONS
+from s2hand.pipeline.layout import EVAL_PACK, MODEL
 from s2hand.pipeline.params import PARAMS_FILE, load_params
 from s2hand.pipeline.report.gallery import WHY, Choice, choose
-from s2hand.pipeline.report.hand_errors import HandErrors, read_errors
+from s2hand.pipeline.report.hand_errors import TABLE, HandErrors, read_errors
 from s2hand.pipeline.report.hand_views import SIDE, HandView, load_branches, view_hands
 from s2hand.pipeline.report.marks import bones, marks
 from s2hand.pipeline.report.page import Html, Section, picture_uri
@@ -18,7 +18,6 @@ from s2hand.pipeline.report.project import Project
 from s2hand.pipeline.report.shapes import encode_colors, encode_faces, encode_points
 from s2hand.train.checkpoint import BEST, WEIGHTS
 
-TABLE = PREDICTIONS / "predictions.parquet"
 SETS = (
     ("detected", "detected", "circle"),
     ("pointed", "by the 2D branch", "square"),

@@ -14,9 +14,12 @@ from s2hand.datasets.cameras import Box, mirror_points_cam, mirror_points_px, to
 from s2hand.datasets.files import DataError
 from s2hand.datasets.packs import Pack, Rows
 from s2hand.pipeline.agreement import relative_distances
+from s2hand.pipeline.layout import PREDICTIONS
 from s2hand.train.metrics import score_hands
 
 Floats = NDArray[np.floating[Any]]
+
+TABLE = PREDICTIONS / "predictions.parquet"
 
 _CHUNK = 256  # rows of a pack, whose images are read with them
 

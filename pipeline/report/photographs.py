@@ -10,9 +10,9 @@ from s2hand.datasets.files import DataError
 from s2hand.pipeline.layout import PREPARED
 from s2hand.pipeline.report.changes import read_parameters
 from s2hand.pipeline.report.project import Project
+from s2hand.pipeline.report.revision import LOCK
 from s2hand.pipeline.sources import INDEX
 
-LOCK = Path("dvc.lock")
 _LISTED = PREPARED / INDEX
 
 

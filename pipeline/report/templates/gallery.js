@@ -11,6 +11,7 @@
   // An unknown error is below no limit and comes last in any order.
   const orders = {
     "": (a, b) => a.dataset.number - b.dataset.number,
+    hand: (a, b) => a.dataset.hand.localeCompare(b.dataset.hand),
     name: (a, b) => a.dataset.name.localeCompare(b.dataset.name),
   };
   const value = (card, key) => (card.dataset[key] === "" ? Infinity : Number(card.dataset[key]));

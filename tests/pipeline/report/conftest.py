@@ -7,11 +7,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import h5py
 import pytest
 import torch
 import yaml
 
-from s2hand.pipeline.layout import HISTORY, MODEL
+from s2hand.pipeline.layout import EVAL_PACK, HISTORY, MODEL
 from s2hand.pipeline.stage_runs import noted
 from s2hand.pipeline.stages import detect, evaluate, pack, prepare
 from s2hand.train.checkpoint import KEYPOINTS, WEIGHTS, read_checkpoint, write_weights
@@ -20,6 +21,7 @@ from s2hand.train.settings import HourglassSettings
 from tests.pipeline.conftest import ROOT
 
 HANDS = {"training": 8, "evaluation": 8}
+LEFT = [1, 4]  # rows of the evaluation
 EPOCHS = (("shape", 5.0, None), ("shape", 4.0, None), ("keypoints", None, 3.0), ("joint", 2.0, 1.0))
 
 
@@ -42,6 +44,8 @@ def mini_project(tmp_path_factory: pytest.TempPathFactory, make_checkpoint: Any)
         for name, stage in (("prepare", prepare), ("detect", detect), ("pack", pack)):
             with noted(name):
                 stage.run()
+                if stage is pack:
+                    call_left(EVAL_PACK, LEFT)
         MODEL.mkdir(parents=True)
         make_checkpoint(MODEL)
         write_2d_branch(MODEL)
@@ -50,6 +54,12 @@ def mini_project(tmp_path_factory: pytest.TempPathFactory, make_checkpoint: Any)
         write_history(HISTORY)
     torch.set_num_threads(threads)
     return root
+
+
+def call_left(path: Path, rows: list[int]) -> None:
+    """Say of these rows of a pack that they are left hands, which were mirrored."""
+    with h5py.File(path, "r+") as file:
+        file["mirrored"][rows] = True
 
 
 def write_2d_branch(folder: Path) -> None:

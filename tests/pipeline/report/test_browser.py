@@ -148,6 +148,10 @@ def test_the_filters_filter_and_the_orders_order(page: Any) -> None:
         page.select_option("[name=order]", order)
         values = [sign * float(one[order.strip("-")]) for one in shown(page)]
         assert values == sorted(values)
+    page.select_option("[name=order]", "hand")
+    hands = [one["hand"] for one in shown(page)]
+    assert hands == sorted(hands)
+    assert len({*hands}) == 2
     page.select_option("[name=order]", "name")
     assert [one["name"] for one in shown(page)] == sorted(one["name"] for one in every)
 
