@@ -48,7 +48,7 @@ def test_workers_make_the_same_files(many, tmp_path, settings, undisturbed):
     assert _contents(tmp_path / "out") == undisturbed
     assert calls[0] == (0, 60)
     assert calls[-1] == (60, 60)
-    assert run_detection(many, tmp_path / "out", shared).resumed == 60
+    assert run_detection(many, tmp_path / "out", settings).resumed == 60
 
 
 def test_a_killed_worker_loses_nothing(many, tmp_path, slim_file, undisturbed, start_detect):

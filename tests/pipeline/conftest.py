@@ -31,6 +31,8 @@ TINY: dict[str, Any] = {
     "train.stages.joint.epochs": 1,
     "train.batch_size": 16,
     "train.processes": 1,
+    "train.sheet_epochs": 0,
+    "train.hourglass": {"stacks": 1, "features": 16, "depth": 2, "image_size": 32},
 }
 
 
