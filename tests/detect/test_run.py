@@ -147,8 +147,8 @@ def test_only_the_shards_of_changed_images_are_made_anew(photographs, tmp_path, 
 @pytest.mark.parametrize(
     "change", [{"hand": "left"}, {"scales": (0.1, 0.12)}, {"variant": "s2hand"}, {"shard_size": 5}]
 )
-@pytest.mark.usefixtures("quick")
-def test_shards_of_other_parameters_are_replaced(photographs, tmp_path, change):
+def test_shards_of_other_parameters_are_replaced(photographs, tmp_path, quick, change):
+    quick.name = "openpose"  # the one that has scales and variants
     out, fresh = tmp_path / "out", tmp_path / "fresh"
     run_detection(photographs, out, DetectSettings(shard_size=4))
     changed = DetectSettings(**{"shard_size": 4, **change})
