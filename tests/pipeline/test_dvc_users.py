@@ -70,7 +70,7 @@ def test_photographs_become_metrics(branches: Any) -> None:
 
 
 def test_a_parameter_of_training_runs_what_reads_it(branches: Any) -> None:
-    assert stages_run(branches.printed) == ["train", "evaluate"]
+    assert stages_run(branches.printed) == ["train", "evaluate", "report"]
 
 
 def test_a_second_run_has_nothing_to_do(branches: Any) -> None:
@@ -118,7 +118,7 @@ def test_a_queued_experiment_keeps_its_name_and_runs_what_it_changes(branches: A
     project = branches.project
     project.run("dvc", "exp", "run", "--queue", "-n", "by-three", "-S", "evaluate.batch_size=3")
     printed = project.run("dvc", "exp", "run", "--run-all").stdout
-    assert stages_run(printed) == ["evaluate"]
+    assert stages_run(printed) == ["evaluate", "report"]
     (baseline,) = (entry for entry in read(branches, "exp", "show") if entry["rev"] != "workspace")
     (experiment,) = baseline["experiments"]
     assert experiment["name"] == "by-three"
