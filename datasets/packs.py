@@ -169,11 +169,11 @@ def _append(file: h5py.File, batch: Sequence[Mapping[str, Any]], start: int) -> 
         dataset[start:] = values if column == "names" else np.stack(values).astype(dataset.dtype)
 
 
-@dataclass(frozen=True, eq=False)
-class Rows:
-    """Some rows of a pack, B of them, as arrays of their own."""
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Annotations:
+    """Some rows of a pack, B of them, without their pixels, which are nearly all of its bytes."""
 
-    images: NDArray[np.uint8]  # [B, S, S, 3]
+    size: int  # S, the side of the crops in pixels
     K: NDArray[np.float32]  # [B, 3, 3]
     keypoints: NDArray[np.float32]  # [B, 21, 3]
     mirrored: NDArray[np.bool_]  # [B]
@@ -181,6 +181,13 @@ class Rows:
     joints_cam: NDArray[np.float32] | None  # [B, 21, 3]
     vertices_cam: NDArray[np.float32] | None  # [B, 778, 3]
     wrist_cam: NDArray[np.float32] | None = None  # [B, 3]
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Rows(Annotations):
+    """Some rows of a pack, B of them, as arrays of their own."""
+
+    images: NDArray[np.uint8]  # [B, S, S, 3]
 
 
 class Pack:
@@ -230,18 +237,22 @@ class Pack:
         mirrored: NDArray[np.bool_] = self._small["mirrored"].copy()
         return mirrored
 
+    def annotations(self, indices: ArrayLike) -> Annotations:
+        """Read rows without their pixels; indices as of `rows`."""
+        return Annotations(**self._annotations(self._chosen(indices)))
+
     def rows(self, indices: ArrayLike) -> Rows:
         """Read rows by index, in the order asked for, repeats allowed; an index is in [-N, N)."""
-        chosen = np.arange(len(self))[np.atleast_1d(np.asarray(indices, np.intp))]
+        chosen = self._chosen(indices)
+        return Rows(images=self._images(self._opened()["images"], chosen), **self._annotations(chosen))
+
+    def _chosen(self, indices: ArrayLike) -> NDArray[np.intp]:
+        return np.arange(len(self))[np.atleast_1d(np.asarray(indices, np.intp))]
+
+    def _annotations(self, chosen: NDArray[np.intp]) -> dict[str, Any]:
         file = self._opened()
-        small: dict[str, Any] = {column: values[chosen] for column, values in self._small.items()}
-        return Rows(
-            images=self._images(file["images"], chosen),
-            joints_cam=_truth(file, "joints_cam", chosen),
-            vertices_cam=_truth(file, "vertices_cam", chosen),
-            wrist_cam=_truth(file, "wrist_cam", chosen),
-            **small,
-        )
+        small = {column: values[chosen] for column, values in self._small.items()}
+        return {"size": int(self.size), **small, **{column: _truth(file, column, chosen) for column in _TRUTH}}
 
     def _images(self, dataset: h5py.Dataset, chosen: NDArray[np.intp]) -> NDArray[np.uint8]:
         images = np.empty((len(chosen), self.size, self.size, 3), np.uint8)

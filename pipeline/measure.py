@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from s2hand.datasets.cameras import project
-from s2hand.datasets.packs import Rows
+from s2hand.datasets.packs import Annotations
 from s2hand.pipeline.agreement import WITHIN_GRID, agreement, pixel_distances, relative_distances
 from s2hand.pipeline.baseline import constant_hand
 from s2hand.pipeline.curves import Columns, error_by_confidence, error_per_joint
@@ -53,83 +53,85 @@ class _Scored:
 
 
 def measure_truth(
-    rows: Rows,
+    annotations: Annotations,
     joints_cam: Floats,  # [N, 21, 3] metres
     vertices_cam: Floats,  # [N, 778, 3]
     joints_px: Floats,  # [N, 21, 2] pixels of the crop
 ) -> Measured:
-    """Compare the network, the constant hand and the detector with the true hands of the pack's rows."""
-    if rows.joints_cam is None:
-        raise ValueError("rows.joints_cam: expected the true joints, found none; use measure_agreement")
-    true_px = project(rows.joints_cam, rows.K)
+    """Compare the network, the constant hand and the detector with the true hands of the annotations."""
+    if annotations.joints_cam is None:
+        raise ValueError("annotations.joints_cam: expected the true joints, found none; use measure_agreement")
+    true_px = project(annotations.joints_cam, annotations.K)
     scored = {
-        "network": _network(rows, joints_cam, vertices_cam, joints_px, true_px),
-        "constant": _constant(rows, true_px),
+        "network": _network(annotations, joints_cam, vertices_cam, joints_px, true_px),
+        "constant": _constant(annotations, true_px),
     }
     metrics = {name: who.metrics for name, who in scored.items()}
     errors: dict[str, NDArray[np.float64]] = {}
     for name, who in scored.items():
         errors |= {name: who.root, f"{name}_aligned": who.aligned}
     pixels = {name: who.pixels for name, who in scored.items()}
-    pixels["detector"] = np.linalg.norm(rows.keypoints[..., :2] - true_px, axis=2)
+    pixels["detector"] = np.linalg.norm(annotations.keypoints[..., :2] - true_px, axis=2)
     return Measured(
-        metrics={**metrics, "detector": _detector(rows.keypoints, pixels["detector"])},
+        metrics={**metrics, "detector": _detector(annotations.keypoints, pixels["detector"])},
         curves={
             "distance": 1000.0 * THRESHOLDS,
             **{f"{name}{kind}": shares for name, who in scored.items() for kind, shares in who.curves.items()},
         },
         per_joint=error_per_joint({name: 100.0 * values for name, values in errors.items()}),
-        confidence=error_by_confidence(rows.keypoints[..., 2], pixels),
+        confidence=error_by_confidence(annotations.keypoints[..., 2], pixels),
     )
 
 
 def measure_agreement(
-    rows: Rows,
-    joints_cam: Floats,
-    vertices_cam: Floats,
+    annotations: Annotations,
     joints_px: Floats,  # [N, 21, 2] pixels of the crop
 ) -> Measured:
-    """Compare the network's and a constant hand's 2D joints with the detections; arguments as `measure_truth`.
+    """Compare the network's and a constant hand's 2D joints with the detections.
 
     The constant hand is here the mean of the detected keypoints: no truth is known.
     """
-    confidence = rows.keypoints[..., 2:]
-    weighted = np.where(confidence > 0, rows.keypoints[..., :2], 0.0) * confidence
+    confidence = annotations.keypoints[..., 2:]
+    weighted = np.where(confidence > 0, annotations.keypoints[..., :2], 0.0) * confidence
     mean = weighted.sum(axis=0) / np.maximum(confidence.sum(axis=0), 1e-6)
     who = {"network": joints_px, "constant": np.broadcast_to(mean, joints_px.shape)}
-    relative = {name: relative_distances(points, rows.keypoints) for name, points in who.items()}
-    trusted_px = {f"{name}_px": pixel_distances(points, rows.keypoints) for name, points in who.items()}
-    pixels = {name: pixel_errors(points, rows.keypoints[..., :2]) for name, points in who.items()}
+    relative = {name: relative_distances(points, annotations.keypoints) for name, points in who.items()}
+    trusted_px = {f"{name}_px": pixel_distances(points, annotations.keypoints) for name, points in who.items()}
+    pixels = {name: pixel_errors(points, annotations.keypoints[..., :2]) for name, points in who.items()}
     pixels["detector"] = np.full_like(pixels["network"], np.nan)  # without truth nobody knows
     return Measured(
-        metrics={name: agreement(points, rows.keypoints) for name, points in who.items()},
+        metrics={name: agreement(points, annotations.keypoints) for name, points in who.items()},
         curves={
             "distance": WITHIN_GRID,
             **{name: pck_curve(distances, WITHIN_GRID) for name, distances in relative.items()},
         },
         per_joint=error_per_joint({**relative, **trusted_px}),
-        confidence=error_by_confidence(rows.keypoints[..., 2], pixels),
+        confidence=error_by_confidence(annotations.keypoints[..., 2], pixels),
     )
 
 
-def _network(rows: Rows, joints_cam: Floats, vertices_cam: Floats, joints_px: Floats, true_px: Floats) -> _Scored:
-    assert rows.joints_cam is not None
-    scores = score_hands(joints_cam, rows.joints_cam, **_vertices(vertices_cam, rows.vertices_cam))
+def _network(
+    annotations: Annotations, joints_cam: Floats, vertices_cam: Floats, joints_px: Floats, true_px: Floats
+) -> _Scored:
+    assert annotations.joints_cam is not None
+    scores = score_hands(joints_cam, annotations.joints_cam, **_vertices(vertices_cam, annotations.vertices_cam))
     metrics = {**summarize(scores), **evaluate_pixels(joints_px, true_px)}
     curves = _curves(scores.root, scores.aligned)
     return _Scored(metrics, curves, scores.root.joints, scores.aligned.joints, pixel_errors(joints_px, true_px))
 
 
-def _constant(rows: Rows, true_px: Floats) -> _Scored:
+def _constant(annotations: Annotations, true_px: Floats) -> _Scored:
     """Measure the best constant hand: the plain mean where nothing is aligned, the Procrustes mean where it is."""
-    assert rows.joints_cam is not None
-    hand, count = constant_hand(rows.joints_cam, rows.vertices_cam), len(true_px)
+    assert annotations.joints_cam is not None
+    hand, count = constant_hand(annotations.joints_cam, annotations.vertices_cam), len(true_px)
     plain_joints = _repeat(hand.joints_cam, count)
-    plain = score_hands(plain_joints, rows.joints_cam, **_vertices(hand.vertices_cam, rows.vertices_cam))
+    plain = score_hands(plain_joints, annotations.joints_cam, **_vertices(hand.vertices_cam, annotations.vertices_cam))
     shape_joints = _repeat(hand.joints_shape, count)
-    shape = score_hands(shape_joints, rows.joints_cam, **_vertices(hand.vertices_shape, rows.vertices_cam))
+    shape = score_hands(
+        shape_joints, annotations.joints_cam, **_vertices(hand.vertices_shape, annotations.vertices_cam)
+    )
     aligned = {name: value for name, value in summarize(shape).items() if name.startswith("pa_")}
-    joints_px = project(plain_joints, rows.K)
+    joints_px = project(plain_joints, annotations.K)
     metrics = {**summarize(plain), **aligned, **evaluate_pixels(joints_px, true_px)}
     curves = _curves(plain.root, shape.aligned)
     return _Scored(metrics, curves, plain.root.joints, shape.aligned.joints, pixel_errors(joints_px, true_px))

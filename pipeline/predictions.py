@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from s2hand.datasets.cameras import Box, from_crop, mirror_points_cam, mirror_points_px
 from s2hand.datasets.files import replacing
-from s2hand.datasets.packs import Rows
+from s2hand.datasets.packs import Annotations
 from s2hand.train.predict import Predictions
 
 Floats = NDArray[np.floating]
@@ -40,7 +40,7 @@ def in_photographs(
 def write_predictions(
     folder: Path,
     names: Sequence[str],
-    rows: Rows,
+    annotations: Annotations,
     predicted: Predictions,
 ) -> None:
     """Write `predictions.parquet`.
@@ -49,15 +49,17 @@ def write_predictions(
     rotation [3] (axis-angle), translation [3] (metres).
     """
     folder.mkdir(parents=True, exist_ok=True)
-    joints, _ = in_photographs(rows.mirrored, predicted)
-    left = rows.mirrored[:, None, None]
-    size = rows.images.shape[1]
+    joints, _ = in_photographs(annotations.mirrored, predicted)
+    left = annotations.mirrored[:, None, None]
+    size = annotations.size
     crop_px = np.where(left, mirror_points_px(predicted.joints_px, size), predicted.joints_px)
-    pixels = np.stack([from_crop(xy, Box(*map(float, box)), size) for xy, box in zip(crop_px, rows.boxes, strict=True)])
+    pixels = np.stack(
+        [from_crop(xy, Box(*map(float, box)), size) for xy, box in zip(crop_px, annotations.boxes, strict=True)]
+    )
     table = pa.table(
         {
             "image": list(names),
-            "hand": ["left" if mirrored else "right" for mirrored in rows.mirrored],
+            "hand": ["left" if mirrored else "right" for mirrored in annotations.mirrored],
             "joints_cam": _lists(joints),
             "joints_px": _lists(pixels),
             **{name: _lists(part) for name, part in zip(_CODE, np.split(predicted.codes, _ENDS, axis=1), strict=True)},

@@ -1,12 +1,13 @@
 """What can be said of reconstructed hands without the truth, besides their agreement with the detections in 2D."""
 
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from s2hand.datasets.packs import Rows
+from s2hand.datasets.packs import Pack
 from s2hand.datasets.skeleton import WRIST
 from s2hand.pipeline.plausibility import plausibility
 from s2hand.pipeline.silhouettes import Mask, before_wrist, hand_region, overlap
@@ -19,21 +20,20 @@ from s2hand.train.texture import FIRST_LIGHT
 _BATCH = 64  # hands rendered at a time
 
 
-def measure_unlabelled(rows: Rows, predicted: Predictions, hand: HandModel) -> dict[str, dict[str, float]]:
-    """Measure the hands of a pack's rows: metrics by who is measured.
+def measure_unlabelled(pack: Pack, predicted: Predictions, hand: HandModel) -> dict[str, dict[str, float]]:
+    """Measure the hands of a pack: metrics by who is measured.
 
     For the network: `plausibility`'s; `silhouette_iou`, the mean overlap of its silhouettes with the hands' outlines
     in the pixels; `silhouettes`, of how many hands that could be told; and, where the data set gives the wrist,
     `wrist_cm`, its mean error. For the constant hand: `silhouette_iou` of one silhouette for all, the pixels that the
     network covers in at least half of them.
     """
+    annotations = pack.annotations(range(len(pack)))
     network = plausibility(hand, predicted.codes[:, :POSE], predicted.joints_cam)
-    if rows.wrist_cam is not None:
-        distances = np.linalg.norm(predicted.joints_cam[:, WRIST] - rows.wrist_cam, axis=1)
+    if annotations.wrist_cam is not None:
+        distances = np.linalg.norm(predicted.joints_cam[:, WRIST] - annotations.wrist_cam, axis=1)
         network["wrist_cm"] = 100.0 * float(distances.mean())
-    silhouettes = draw_silhouettes(hand, predicted.vertices_cam, rows.K, rows.images.shape[1])
-    constant = silhouettes.mean(axis=0) >= 0.5
-    overlaps = np.array([_overlaps(rows, index, mask, constant) for index, mask in enumerate(silhouettes)])
+    overlaps = _overlaps(pack, draw_silhouettes(hand, predicted.vertices_cam, annotations.K, pack.size))
     told = np.isfinite(overlaps).all(axis=1)
     if not told.any():
         return {"network": network}
@@ -47,10 +47,9 @@ def draw_silhouettes(
     vertices_cam: NDArray[np.floating[Any]],  # [N, 778, 3]
     K: NDArray[np.floating[Any]],  # [N, 3, 3]
     size: int,
-) -> Mask:  # [N, size, size]
-    """Return the pixels that each hand covers by at least a half."""
+) -> Iterator[Mask]:  # [64 or fewer, size, size]
+    """Yield the pixels that each hand covers by at least a half, some hands at a time."""
     device = hand.faces.device
-    masks = []
     for start in range(0, len(K), _BATCH):
         part = slice(start, start + _BATCH)
         vertices = torch.as_tensor(vertices_cam[part], dtype=torch.float32, device=device)
@@ -59,13 +58,32 @@ def draw_silhouettes(
         with torch.inference_mode():
             colors = torch.ones_like(vertices)
             picture = render(vertices, hand.faces, colors, cameras, lights, image_size=(size, size))
-        masks.append((picture.silhouette >= 0.5).cpu().numpy())
-    return np.concatenate(masks)
+        yield (picture.silhouette >= 0.5).cpu().numpy()
 
 
-def _overlaps(rows: Rows, index: int, *masks: Mask) -> tuple[float, ...]:
-    """Return how each mask overlaps the hand in the pixels of a row; NaN where that can't be told."""
-    image, keypoints = rows.images[index], rows.keypoints[index]
+def _overlaps(pack: Pack, silhouettes: Iterable[Mask]) -> NDArray[np.float64]:  # [N, 2]
+    """Return how the silhouettes, and the constant one, overlap the hands in the pixels; NaN where nobody can tell.
+
+    The silhouettes wait as bits for the constant one, which needs them all; crops are read some at a time: at 224
+    pixels 20,000 hands would take 3 GB as crops and 1 GB as bytes.
+    """
+    bits, covered = [], np.zeros((pack.size, pack.size), np.int64)
+    for masks in silhouettes:
+        bits.append(np.packbits(masks, axis=2))
+        covered += masks.sum(axis=0)
+    constant = 2 * covered >= len(pack)
+    overlaps, start = [], 0
+    for packed in bits:
+        masks = np.unpackbits(packed, axis=2, count=pack.size).astype(bool)
+        rows = pack.rows(range(start, start + len(masks)))
+        start += len(masks)
+        for image, keypoints, mask in zip(rows.images, rows.keypoints, masks, strict=True):
+            overlaps.append(_overlap(image, keypoints, mask, constant))
+    return np.array(overlaps)
+
+
+def _overlap(image: NDArray[np.uint8], keypoints: NDArray[np.float32], *masks: Mask) -> tuple[float, ...]:
+    """Return how each mask overlaps the hand in the pixels of a crop; NaN where that can't be told."""
     region = hand_region(image, keypoints)
     if region is None:
         return (float("nan"),) * len(masks)

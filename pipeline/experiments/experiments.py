@@ -84,9 +84,9 @@ def keypoint_sets(request: Request) -> Outcome:
     packs = make_packs(request.params, request.work)
     runs = request.trained("keypoint-sets", chosen, packs)
     with Pack(packs.train[Keypoints.true]) as pack:
-        true_px, size = pack.rows(range(len(pack))).keypoints[..., :2], pack.size
+        true_px, size = pack.annotations(range(len(pack))).keypoints[..., :2], pack.size
     with Pack(packs.train[Keypoints.detected]) as pack:
-        detected = sets.distances_px(pack.rows(range(len(pack))).keypoints[..., :2], true_px, size)
+        detected = sets.distances_px(pack.annotations(range(len(pack))).keypoints[..., :2], true_px, size)
         found = {
             title: [_distances(run, pack, true_px, request.params) for run in group] for title, group in runs.items()
         }
@@ -171,8 +171,8 @@ def _row(title: str, runs: list[Run], trials: list[dict[str, float]], beside: pa
 
 def _measure(run: Run, pack: Pack, params: Params) -> Measured:
     predicted = _predict(run, pack, params)
-    rows = pack.rows(range(len(pack)))
-    return measure_truth(rows, predicted.joints_cam, predicted.vertices_cam, predicted.joints_px)
+    annotations = pack.annotations(range(len(pack)))
+    return measure_truth(annotations, predicted.joints_cam, predicted.vertices_cam, predicted.joints_px)
 
 
 def _predict(run: Run, pack: Pack, params: Params) -> Predictions:

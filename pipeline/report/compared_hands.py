@@ -19,7 +19,6 @@ Floats = NDArray[np.floating[Any]]
 
 CODE = ("pose", "shape", "scale", "rotation", "translation")
 CM, HAND_SIZES = "cm", "hand sizes"
-_CHUNK = 256  # rows of a pack that are read at a time, with their images
 
 
 @dataclass(frozen=True, eq=False)
@@ -108,13 +107,10 @@ def compare_hands(pack: Pack, before: PredictedHands, now: PredictedHands) -> Co
 
 
 def _errors(pack: Pack, rows: NDArray[np.intp], hands: PredictedHands, places: NDArray[np.intp]) -> Floats:
-    """Measure the hands at `places` against `rows` of the pack, a part at a time: images are read with the rows."""
-    parts = [np.empty(0)]
-    for start in range(0, len(rows), _CHUNK):
-        part = slice(start, start + _CHUNK)
-        cam, px = (None if values is None else values[places[part]] for values in (hands.joints_cam, hands.joints_px))
-        parts.append(mean_errors(pack.rows(rows[part]), cam, px)[0])
-    return np.concatenate(parts)
+    """Measure the hands at `places` against `rows` of the pack."""
+    cam, px = (None if values is None else values[places] for values in (hands.joints_cam, hands.joints_px))
+    errors: Floats = mean_errors(pack.annotations(rows), cam, px)[0]
+    return errors
 
 
 def _rows(table: pa.Table, name: str) -> Floats | None:

@@ -32,16 +32,17 @@ def run() -> None:
         with show_progress("reconstruct") as report:
             chosen, name = params.evaluate, {"last": WEIGHTS, "best": BEST}[params.evaluate.checkpoint]
             predicted = predict(MODEL, pack, params.hand_model, chosen.batch_size, report, chosen.device, name)
-        rows, names = pack.rows(range(len(pack))), pack.names()
-    measure = measure_agreement if rows.joints_cam is None else measure_truth
-    measured = measure(rows, predicted.joints_cam, predicted.vertices_cam, predicted.joints_px)
-    metrics = {who: dict(values) for who, values in measured.metrics.items()}
-    if rows.joints_cam is None:
-        for who, values in measure_unlabelled(rows, predicted, load_hand_model(params.hand_model)).items():
-            metrics[who] |= values
+        annotations, names = pack.annotations(range(len(pack))), pack.names()
+        if annotations.joints_cam is None:
+            measured = measure_agreement(annotations, predicted.joints_px)
+            more = measure_unlabelled(pack, predicted, load_hand_model(params.hand_model))
+        else:
+            measured = measure_truth(annotations, predicted.joints_cam, predicted.vertices_cam, predicted.joints_px)
+            more = {}
+    metrics = {who: {**values, **more.get(who, {})} for who, values in measured.metrics.items()}
     index: dict[str, Any] = read_json(PREPARED / INDEX)
-    write_predictions(PREDICTIONS, names, rows, predicted)
-    _write_submission(index, names, rows.mirrored, predicted)
+    write_predictions(PREDICTIONS, names, annotations, predicted)
+    _write_submission(index, names, annotations.mirrored, predicted)
     METRICS.parent.mkdir(parents=True, exist_ok=True)
     for path, columns in ((PCK, measured.curves), (PER_JOINT, measured.per_joint), (CONFIDENCE, measured.confidence)):
         _write_columns(path, columns)

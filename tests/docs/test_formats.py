@@ -101,7 +101,7 @@ def predicted(rows):
 def measured(rows, predicted):
     """What is measured with the truth, and without it."""
     points = predicted.joints_cam, predicted.vertices_cam, predicted.joints_px
-    return measure_truth(rows, *points), measure_agreement(rows, *points)
+    return measure_truth(rows, *points), measure_agreement(rows, points[2])
 
 
 @pytest.mark.parametrize(
@@ -159,11 +159,11 @@ def test_checkpoints(tmp_path):
         assert set(documented("History")) == set(next(csv.reader(file)))
 
 
-def test_metrics(measured, rows, predicted):
+def test_metrics(measured, pack, predicted):
     with_truth, without = (one.metrics for one in measured)
     assert set(documented("Metrics")) == set(with_truth)
     assert set(documented("Metrics with truth")) == {key for values in with_truth.values() for key in values}
-    more = measure_unlabelled(rows, predicted, load_hand_model())
+    more = measure_unlabelled(Pack(pack), predicted, load_hand_model())
     assert set(documented("Metrics without truth")) == set(without["network"]) | set(more["network"])
 
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from s2hand.datasets.packs import Rows
+from s2hand.datasets.packs import Annotations
 from s2hand.datasets.skeleton import JOINT_NAMES
 from s2hand.pipeline.curves import error_by_confidence, error_per_joint
 from s2hand.pipeline.measure import Measured, measure_agreement, measure_truth
@@ -34,7 +34,7 @@ def test_each_bin_has_the_joints_of_its_confidence() -> None:
     assert np.isnan(table["network"][2:9]).all()
 
 
-def rows_of_two_hands(truth: bool) -> Rows:
+def two_hands(truth: bool) -> Annotations:
     """Hands half a metre away; the detector is 3 px off, surest of the wrists, and misses one joint of the second."""
     joints = np.random.default_rng(0).normal((0, 0, 0.5), 0.03, (2, 21, 3)).astype(np.float32)
     camera = np.array([[200.0, 0, 50], [0, 200, 50], [0, 0, 1]], np.float32)
@@ -42,8 +42,8 @@ def rows_of_two_hands(truth: bool) -> Rows:
     keypoints[..., :2] = joints[..., :2] / joints[..., 2:] * 200 + 50 + [3.0, 0.0]
     keypoints[:, 0, 2] = 0.95
     keypoints[1, 5] = (np.nan, np.nan, 0.0)
-    return Rows(
-        images=np.zeros((2, 100, 100, 3), np.uint8),
+    return Annotations(
+        size=100,
         K=np.stack([camera, camera]),
         keypoints=keypoints,
         mirrored=np.zeros(2, bool),
@@ -55,15 +55,16 @@ def rows_of_two_hands(truth: bool) -> Rows:
 
 def measured(truth: bool) -> Measured:
     """A network that has the wrist 4 px away from the detection, all else on it, and the true hands 1 cm nearer."""
-    joints_cam = rows_of_two_hands(truth=True).joints_cam
+    joints_cam = two_hands(truth=True).joints_cam
     assert joints_cam is not None
-    rows = rows_of_two_hands(truth)
-    joints_px = np.nan_to_num(rows.keypoints[..., :2])
+    hands = two_hands(truth)
+    joints_px = np.nan_to_num(hands.keypoints[..., :2])
     joints_px[:, 0] += (0.0, 4.0)
     moved = joints_cam.copy()
     moved[:, 1:, 2] -= 0.01
-    measure = measure_truth if truth else measure_agreement
-    return measure(rows, moved, np.zeros((2, 778, 3), np.float32), joints_px)
+    if truth:
+        return measure_truth(hands, moved, np.zeros((2, 778, 3), np.float32), joints_px)
+    return measure_agreement(hands, joints_px)
 
 
 def test_with_truth_joints_are_in_centimetres_from_the_wrist_and_pixels_from_the_true_joint() -> None:
@@ -87,9 +88,9 @@ def test_without_truth_both_are_distances_to_the_detections() -> None:
 def test_the_areas_under_the_curves_of_joints_and_vertices_are_those_of_the_metrics() -> None:
     noise = np.random.default_rng(1)
     truth = noise.normal((0, 0, 0.5), 0.03, (2, 778, 3)).astype(np.float32)
-    rows = replace(rows_of_two_hands(truth=True), vertices_cam=truth)
+    hands = replace(two_hands(truth=True), vertices_cam=truth)
     predicted = truth + noise.normal(0, 0.01, truth.shape)
-    found = measure_truth(rows, predicted[:, :21], predicted, np.nan_to_num(rows.keypoints[..., :2]))
+    found = measure_truth(hands, predicted[:, :21], predicted, np.nan_to_num(hands.keypoints[..., :2]))
     for who in ("network", "constant"):
         for kind, metric in (("", "j"), ("_vertices", "v")):
             for suffix, prefix in (("", "root_"), ("_aligned", "pa_")):

@@ -1,12 +1,15 @@
 """Hands without truth: plausible ones, outlines that fit, and the wrist where that is given."""
 
+from collections.abc import Iterator
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
 from numpy.typing import NDArray
 
-from s2hand.datasets.cameras import project
-from s2hand.datasets.packs import Rows
+from s2hand.datasets.cameras import Box, project
+from s2hand.datasets.packs import Pack, Rows, Sample, write_pack
 from s2hand.pipeline.plausibility import bone_lengths, plausibility
 from s2hand.pipeline.unlabelled import draw_silhouettes, measure_unlabelled
 from s2hand.train import load_hand_model
@@ -34,22 +37,29 @@ def predicted(hand: HandModel) -> Predictions:
     return Predictions(joints, vertices, project(joints, K).astype(np.float32), codes)
 
 
+def photographs(hand: HandModel, predicted: Predictions, confidence: float, *, wrist: bool = True) -> Iterator[Sample]:
+    """Yield photographs of just these hands; their wrists are given 5 cm away."""
+    masks = np.concatenate(list(draw_silhouettes(hand, predicted.vertices_cam, np.tile(K, (COUNT, 1, 1)), SIZE)))
+    for index, mask in enumerate(masks):
+        keypoints = np.full((21, 3), (np.nan, np.nan, 0), np.float32)
+        if confidence > 0:
+            keypoints[:] = np.column_stack([predicted.joints_px[index], np.full(21, confidence)])
+        yield Sample(
+            name=f"{index}.png",
+            image=np.where(mask[..., None], (200, 150, 130), (40, 90, 60)).astype(np.uint8),
+            K=K,
+            keypoints=keypoints,
+            mirrored=False,
+            box=Box(0, 0, SIZE, SIZE),
+            wrist_cam=predicted.joints_cam[index, 0] + np.array([0, 0.03, 0.04]) if wrist else None,
+        )
+
+
 @pytest.fixture(scope="module")
-def rows(hand: HandModel, predicted: Predictions) -> Rows:
-    """Photographs of just these hands."""
-    masks = draw_silhouettes(hand, predicted.vertices_cam, np.tile(K, (COUNT, 1, 1)), SIZE)
-    images = np.where(masks[..., None], (200, 150, 130), (40, 90, 60)).astype(np.uint8)
-    confidence = np.full((COUNT, 21, 1), 0.9, np.float32)
-    return Rows(
-        images=images,
-        K=np.tile(K.astype(np.float32), (COUNT, 1, 1)),
-        keypoints=np.concatenate([predicted.joints_px, confidence], axis=2),
-        mirrored=np.zeros(COUNT, bool),
-        boxes=np.zeros((COUNT, 4), np.float32),
-        joints_cam=None,
-        vertices_cam=None,
-        wrist_cam=predicted.joints_cam[:, 0] + np.array([0, 0.03, 0.04], np.float32),
-    )
+def pack(tmp_path_factory: pytest.TempPathFactory, hand: HandModel, predicted: Predictions) -> Pack:
+    path = tmp_path_factory.mktemp("pack") / "eval.h5"
+    write_pack(path, photographs(hand, predicted, 0.9), {}, {})
+    return Pack(path)
 
 
 def moved(predicted: Predictions, by: NDArray[np.floating]) -> Predictions:
@@ -59,8 +69,8 @@ def moved(predicted: Predictions, by: NDArray[np.floating]) -> Predictions:
     )
 
 
-def test_hands_that_fit(rows: Rows, predicted: Predictions, hand: HandModel) -> None:
-    measured = measure_unlabelled(rows, predicted, hand)
+def test_hands_that_fit(pack: Pack, predicted: Predictions, hand: HandModel) -> None:
+    measured = measure_unlabelled(pack, predicted, hand)
     network, constant = measured["network"], measured["constant"]
     assert network["silhouettes"] == COUNT
     assert network["silhouette_iou"] > 0.9
@@ -70,16 +80,30 @@ def test_hands_that_fit(rows: Rows, predicted: Predictions, hand: HandModel) -> 
     assert network["within_limits"] > 0.95
 
 
-def test_hands_that_do_not(rows: Rows, predicted: Predictions, hand: HandModel) -> None:
-    aside = measure_unlabelled(rows, moved(predicted, np.array([0.05, 0, 0])), hand)
+def test_hands_that_do_not(pack: Pack, predicted: Predictions, hand: HandModel) -> None:
+    aside = measure_unlabelled(pack, moved(predicted, np.array([0.05, 0, 0])), hand)
     assert aside["network"]["silhouette_iou"] < 0.6
     assert aside["network"]["wrist_cm"] > 6
 
 
-def test_without_detections_no_outline_is_told(rows: Rows, predicted: Predictions, hand: HandModel) -> None:
-    blind = np.full((COUNT, 21, 3), (np.nan, np.nan, 0), np.float32)
-    fields = {name: getattr(rows, name) for name in rows.__dataclass_fields__} | {"keypoints": blind, "wrist_cam": None}
-    measured = measure_unlabelled(Rows(**fields), predicted, hand)
+def test_crops_are_read_some_at_a_time(
+    pack: Pack, predicted: Predictions, hand: HandModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole, read, counts = measure_unlabelled(pack, predicted, hand), Pack.rows, []
+
+    def counted(self: Pack, indices: range) -> Rows:
+        counts.append(len(indices))
+        return read(self, indices)
+
+    monkeypatch.setattr("s2hand.pipeline.unlabelled._BATCH", COUNT - 1)
+    monkeypatch.setattr(Pack, "rows", counted)
+    assert measure_unlabelled(pack, predicted, hand) == whole
+    assert counts == [COUNT - 1, 1]
+
+
+def test_without_detections_no_outline_is_told(tmp_path: Path, predicted: Predictions, hand: HandModel) -> None:
+    write_pack(tmp_path / "eval.h5", photographs(hand, predicted, 0.0, wrist=False), {}, {})
+    measured = measure_unlabelled(Pack(tmp_path / "eval.h5"), predicted, hand)
     assert set(measured) == {"network"}
     assert "silhouette_iou" not in measured["network"]
     assert "wrist_cm" not in measured["network"]

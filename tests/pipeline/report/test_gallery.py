@@ -138,7 +138,7 @@ def test_without_truth_errors_are_distances_to_the_detections(
     rows = pack.rows(range(COUNT))
     write_predictions(tmp_path, pack.names(), rows, predicted)
     found = read_errors(pack, tmp_path / "predictions.parquet")
-    metrics = measure_agreement(rows, predicted.joints_cam, predicted.vertices_cam, predicted.joints_px).metrics
+    metrics = measure_agreement(rows, predicted.joints_px).metrics
     joints = np.array([21, 21, 20, 21])
     assert (found.unit, found.aligned) == ("hand sizes", None)
     assert np.isnan(found.errors[-1])
