@@ -1,11 +1,10 @@
 """What the tests of detection share: random weights, photographs of nothing, a detector that is quick."""
 
 import json
-import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
@@ -142,15 +141,6 @@ def bright_spot() -> type[BrightSpot]:
     return BrightSpot
 
 
-@pytest.fixture
-def single_thread() -> Iterator[None]:
-    """Torch on one thread, for sums whose last bit must not depend on how the work was shared."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
-
-
 @pytest.fixture(name="texture")
 def texture_fixture() -> Callable[[int, int, int], NDArray[np.uint8]]:
     """Make an image of smooth random colours: seed, height, width."""
@@ -207,7 +197,6 @@ def start_detect(tmp_path: Path) -> Callable[..., subprocess.Popen[str]]:
         options = {"images": images, "out": out, "weights": weights, "shard-size": 1, "device": "cpu"}
         process = subprocess.Popen(
             [sys.executable, script, "run", *(f"--{key}={value}" for key, value in options.items()), *more],
-            env={**os.environ, "OMP_NUM_THREADS": "1"},
             start_new_session=True,  # for signals to all of it, as a terminal sends them
             stderr=subprocess.PIPE,
             stdout=subprocess.DEVNULL,

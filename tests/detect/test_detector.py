@@ -59,7 +59,6 @@ def any_network(request):
     return HandDetector.load(path, scales=SCALES, variant="s2hand", precision="float32")
 
 
-@pytest.mark.usefixtures("single_thread")
 def test_networks_commute_with_mirroring(any_network, images):
     for hand, other in (("left", "right"), ("right", "left")):
         straight = any_network.detect(images, hand)
@@ -77,7 +76,6 @@ def test_openpose_peaks_are_centres_of_pixels_inside_the_image(openpose, images)
         assert (found < (image.shape[1], image.shape[0])).all()
 
 
-@pytest.mark.usefixtures("single_thread")
 def test_openpose_batches_hold_what_the_network_sees_alike(openpose, texture, monkeypatch):
     squares = [texture(seed, side, side) for seed, side in enumerate([40, 57, 40, 33])]
     assert len({openpose.estimator.bucket(image.shape) for image in squares}) == 1
@@ -103,7 +101,6 @@ def test_threads_may_share_a_detector(any_network, texture):
         np.testing.assert_array_equal(one.confidence, other.confidence)
 
 
-@pytest.mark.usefixtures("single_thread")
 def test_openpose_batches_change_nothing(openpose, images):
     together = openpose.detect([*images, images[0]])
     for image, hand in zip([*images, images[0]], together, strict=True):

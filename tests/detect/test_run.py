@@ -78,7 +78,6 @@ def test_the_provenance_is_in_the_schema(photographs, tmp_path, settings, openpo
     }
 
 
-@pytest.mark.usefixtures("single_thread")
 def test_a_left_hand_run_is_the_mirror_of_a_right_hand_one(photographs, tmp_path, settings, write_image, texture):
     mirrored = tmp_path / "mirrored"
     mirrored.mkdir()

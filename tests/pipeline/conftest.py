@@ -48,7 +48,6 @@ class Project:
         return {
             **os.environ,
             "PATH": bin_folder + os.pathsep + os.environ["PATH"],
-            "OMP_NUM_THREADS": "1",
             "DVC_NO_ANALYTICS": "1",
             "GIT_CONFIG_GLOBAL": os.devnull,
         }

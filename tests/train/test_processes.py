@@ -1,6 +1,5 @@
 """Training shared by processes: the weights of one process, to float tolerance, through torch's own launcher."""
 
-import os
 import subprocess
 import sys
 from contextlib import contextmanager
@@ -51,8 +50,7 @@ def run_two(folder, pack, chosen):
     worker.write_text(WORKER)
     launcher = (sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2")
     arguments = (str(worker), chosen.model_dump_json(), str(pack), str(folder / "out"))
-    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-    return subprocess.run([*launcher, *arguments], capture_output=True, text=True, env=environment, timeout=300)
+    return subprocess.run([*launcher, *arguments], capture_output=True, text=True, timeout=300)
 
 
 def test_two_processes_give_the_weights_of_one(tiny_pack, tmp_path):

@@ -15,14 +15,6 @@ SIDE = 96  # of a photograph
 NAMES = ("a.png", "b.png", "c.png", "d.png", "more/e.png")
 
 
-@pytest.fixture(autouse=True, scope="package")
-def one_thread():
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
-
-
 @pytest.fixture(scope="package")
 def checkpoint(make_checkpoint, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return make_checkpoint(tmp_path_factory.mktemp("model"))

@@ -38,8 +38,6 @@ def mini_project(tmp_path_factory: pytest.TempPathFactory, make_checkpoint: Any)
     params["pack"]["min_confidence"] = 0.8
     (root / "params.yaml").write_text(yaml.safe_dump(params, sort_keys=False))
     shutil.copy(ROOT / "train/assets/open_hand.npz", root)
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
     with chdir(root):
         for name, stage in (("prepare", prepare), ("detect", detect), ("pack", pack)):
             with noted(name):
@@ -52,7 +50,6 @@ def mini_project(tmp_path_factory: pytest.TempPathFactory, make_checkpoint: Any)
         with noted("evaluate"):
             evaluate.run()
         write_history(HISTORY)
-    torch.set_num_threads(threads)
     return root
 
 

@@ -35,14 +35,6 @@ LEFT = (1, 4)  # rows of left hands
 K = np.array([[120.0, 0, 32], [0, 120, 32], [0, 0, 1]], np.float32)
 
 
-@pytest.fixture(autouse=True, scope="module")
-def one_thread():
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
-
-
 @pytest.fixture(scope="module")
 def samples() -> list[Sample]:
     """Open hands before noise, as right ones, some of them of left hands; some joints were not detected."""
