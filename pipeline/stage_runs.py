@@ -28,9 +28,13 @@ WITNESSES = {
 """Of each stage the file whose digest tells whether a note is about what lies there."""
 
 
+RESUMABLE = ("detect", "train")
+"""Stages that go on from where an interrupted run was; the others begin anew."""
+
+
 @dataclass(frozen=True)
 class StageRun:
-    """One run of a stage. `seconds` counts the interrupted runs that it went on from, but not killed ones."""
+    """One run of a stage. `seconds` counts the interrupted runs that it went on from, but not killed or failed ones."""
 
     stage: str
     begun: str  # ISO 8601, UTC
@@ -42,7 +46,7 @@ class StageRun:
 
 @contextmanager
 def noted(stage: str, root: Path = Path()) -> Iterator[None]:
-    """Time what happens inside and note it when it ends, well or not.
+    """Time what happens inside and note it when it ends, or is interrupted; a failure changes no note.
 
     The processes that a launcher started note nothing: the one that started them does.
     """
@@ -50,16 +54,19 @@ def noted(stage: str, root: Path = Path()) -> Iterator[None]:
         yield
         return
     begun, start, earlier = datetime.now(UTC).isoformat(timespec="seconds"), time.monotonic(), _unfinished(stage, root)
-    finished = False
-    try:
-        yield
-        finished = True
-    finally:
-        seconds = earlier + time.monotonic() - start
-        witness = sha256_file(root / WITNESSES[stage]) if finished else ""
-        run = StageRun(stage, begun, round(seconds, 1), describe_machine(), finished, witness)
+
+    def note(witness: str) -> None:
+        seconds = round(earlier + time.monotonic() - start, 1)
+        run = StageRun(stage, begun, seconds, describe_machine(), bool(witness), witness)
         (root / NOTES).mkdir(parents=True, exist_ok=True)
         write_json(_path(stage, root), asdict(run))
+
+    try:
+        yield
+    except KeyboardInterrupt:
+        note(witness="")
+        raise
+    note(sha256_file(root / WITNESSES[stage]))
 
 
 def read_stage_runs(root: Path) -> dict[str, StageRun]:
@@ -74,7 +81,7 @@ def read_stage_runs(root: Path) -> dict[str, StageRun]:
 
 def _unfinished(stage: str, root: Path) -> float:
     run = _read(stage, root)
-    return run.seconds if run and not run.finished else 0.0
+    return run.seconds if run and not run.finished and stage in RESUMABLE else 0.0
 
 
 def _read(stage: str, root: Path) -> StageRun | None:

@@ -17,12 +17,12 @@ def clock(monkeypatch):
     return now
 
 
-def run_stage(root, clock, seconds, content):
+def run_stage(root, clock, seconds, content, stage="evaluate"):
     """Take some time and write the file by which the stage is known."""
-    with noted("evaluate", root):
+    with noted(stage, root):
         clock[0] += seconds
-        file = root / stage_runs.WITNESSES["evaluate"]
-        file.parent.mkdir(exist_ok=True)
+        file = root / stage_runs.WITNESSES[stage]
+        file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(content)
 
 
@@ -38,19 +38,27 @@ def test_what_another_run_made_has_no_time(tmp_path, clock):
     assert read_stage_runs(tmp_path) == {}
 
 
-def test_an_interrupted_run_counts_for_the_one_that_goes_on(tmp_path, clock):
-    def interrupted():
-        with noted("evaluate", tmp_path):
-            clock[0] += 30
-            raise KeyboardInterrupt
+def end_with(error, root, clock, stage):
+    with pytest.raises(error), noted(stage, root):
+        clock[0] += 30
+        raise error
 
-    with pytest.raises(KeyboardInterrupt):
-        interrupted()
+
+@pytest.mark.parametrize(("stage", "seconds"), [("train", 42), ("evaluate", 12)])
+def test_an_interrupted_run_counts_for_the_one_that_goes_on(tmp_path, clock, stage, seconds):
+    end_with(KeyboardInterrupt, tmp_path, clock, stage)
     assert read_stage_runs(tmp_path) == {}
-    run_stage(tmp_path, clock, 12, "{}")
-    assert read_stage_runs(tmp_path)["evaluate"].seconds == 42
-    run_stage(tmp_path, clock, 5, "{}")
-    assert read_stage_runs(tmp_path)["evaluate"].seconds == 5
+    run_stage(tmp_path, clock, 12, "{}", stage)
+    assert read_stage_runs(tmp_path)[stage].seconds == seconds
+    run_stage(tmp_path, clock, 5, "{}", stage)
+    assert read_stage_runs(tmp_path)[stage].seconds == 5
+
+
+def test_a_failed_run_does_not_count(tmp_path, clock):
+    end_with(ValueError, tmp_path, clock, "train")
+    run_stage(tmp_path, clock, 12, "{}", "train")
+    end_with(ValueError, tmp_path, clock, "train")
+    assert read_stage_runs(tmp_path)["train"].seconds == 12  # what lies there is still its
 
 
 def test_a_note_that_is_not_ours_is_passed_over(tmp_path, clock):
