@@ -10,6 +10,7 @@ from graphlib import TopologicalSorter
 from pathlib import Path
 
 import pytest
+import yaml
 
 ROOT = Path(__file__).parents[1]
 MAY_IMPORT = {
@@ -100,6 +101,31 @@ def test_there_is_no_circle() -> None:
         graph[name] = {target for target in named if target in modules and not name.startswith(f"{target}.")}
         graph[name].discard(name)
     tuple(TopologicalSorter(graph).static_order())  # raises CycleError and names the circle
+
+
+UNWATCHED = {
+    "pipeline/layout.py",  # paths, which dvc.yaml names itself
+    *("detect/console.py", "pipeline/live.py"),  # what is printed
+    *("detect/settings.py", "detect/variants.py", "train/settings.py"),  # what `params` watches by value
+    *("pipeline/params.py", "pipeline/synthetic/settings.py"),
+}
+STAGES = yaml.safe_load((ROOT / "dvc.yaml").read_text("utf-8"))["stages"]
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_a_stage_watches_the_code_that_it_runs(stage: str) -> None:
+    """An edit of it makes the stage run again; what a package merely offers, in its `__init__`, is not run."""
+    modules = {module_name(path): path for path in SOURCES}
+    waiting, run = [f"s2hand.pipeline.stages.{stage}"], set()
+    while waiting:
+        name = waiting.pop()
+        if name in modules and name not in run and modules[name].name != "__init__.py":
+            run.add(name)
+            named = imports(modules[name].read_text("utf-8"))
+            waiting += named + [target.rpartition(".")[0] for target in named]
+    files = {modules[name].relative_to(ROOT).as_posix() for name in run} - UNWATCHED
+    watched = STAGES[stage]["deps"]
+    assert {file for file in files if not any(file == dep or file.startswith(f"{dep}/") for dep in watched)} == set()
 
 
 def test_datasets_needs_no_torch(tmp_path: Path) -> None:
