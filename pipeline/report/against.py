@@ -4,16 +4,16 @@ Of a revision the small files come out of git, and what DVC keeps out of its cac
 configured. A revision may be whatever git calls one, or the name of a `dvc exp`.
 """
 
-import subprocess
 from pathlib import Path
 
 from s2hand.datasets.files import DataError, replacing
 from s2hand.pipeline.layout import METRICS, PER_JOINT, PREPARED
 from s2hand.pipeline.params import PARAMS_FILE
 from s2hand.pipeline.report.changes import read_parameters
-from s2hand.pipeline.report.hand_errors import TABLE
+from s2hand.pipeline.report.git import git
+from s2hand.pipeline.report.lock import LOCK
+from s2hand.pipeline.report.predicted_hands import TABLE
 from s2hand.pipeline.report.project import Project
-from s2hand.pipeline.report.revision import LOCK
 from s2hand.pipeline.sources import INDEX
 
 _KEPT_BY_DVC = (TABLE, PREPARED / INDEX)
@@ -50,15 +50,15 @@ def open_against(project: Project, against: str, scratch: Path) -> Project:
 
 def _commit(root: Path, name: str) -> str | None:
     """Return the commit of a revision or of an experiment; None where there is no such."""
-    if _git(root, "rev-parse", "--git-dir") is None:
+    if git(root, "rev-parse", "--git-dir") is None:
         raise DataError(
             f"--against {name}: no such folder, and {root.resolve()} is not in a git repository; "
             "name another project's folder"
         )
-    commit = _git(root, "rev-parse", "--verify", "--quiet", "--end-of-options", name + "^{commit}")
+    commit = git(root, "rev-parse", "--verify", "--quiet", "--end-of-options", name + "^{commit}")
     if commit is not None:
         return commit.decode().strip()
-    listed = _git(root, "for-each-ref", "--format=%(objectname) %(refname)", "refs/exps") or b""
+    listed = git(root, "for-each-ref", "--format=%(objectname) %(refname)", "refs/exps") or b""
     found = [line.split(" ", 1)[0] for line in listed.decode().splitlines() if line.endswith("/" + name)]
     if len(found) > 1:
         raise DataError(f"--against {name}: {len(found)} experiments have this name; give the commit of one")
@@ -67,10 +67,10 @@ def _commit(root: Path, name: str) -> str | None:
 
 def _take_from_git(root: Path, commit: str, paths: list[Path], scratch: Path) -> None:
     """Write the files of a commit at and below `paths`, relative to the project, into `scratch`, where they exist."""
-    listed = _git(root, "ls-tree", "-r", "-z", "--name-only", commit, "--", *map(str, paths)) or b""
+    listed = git(root, "ls-tree", "-r", "-z", "--name-only", commit, "--", *map(str, paths)) or b""
     for name in filter(None, listed.decode().split("\0")):
         if ".." not in Path(name).parts:
-            _write(scratch / name, _git(root, "cat-file", "blob", f"{commit}:./{name}") or b"")
+            _write(scratch / name, git(root, "cat-file", "blob", f"{commit}:./{name}") or b"")
 
 
 def _take_from_dvc(root: Path, commit: str, scratch: Path) -> None:
@@ -91,11 +91,3 @@ def _write(path: Path, content: bytes) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     with replacing(path) as temporary:
         temporary.write_bytes(content)
-
-
-def _git(root: Path, *arguments: str) -> bytes | None:
-    """Return what a git command prints; None where git, or what it is asked for, is not there."""
-    try:
-        return subprocess.run(["git", *arguments], cwd=root, capture_output=True, check=True).stdout
-    except (OSError, subprocess.CalledProcessError):
-        return None

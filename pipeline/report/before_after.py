@@ -14,7 +14,7 @@ from s2hand.datasets.cameras import mirror_image, mirror_intrinsics, mirror_poin
 from s2hand.datasets.drawing import Image
 from s2hand.datasets.packs import Pack
 from s2hand.pipeline.reconstruct.overlays import draw_joints, fit
-from s2hand.pipeline.report.compared_hands import PredictedHands
+from s2hand.pipeline.report.predicted_hands import PredictedHands
 from s2hand.train.mano import HandModel, load_hand_model
 from s2hand.train.mano import place as put_before_camera
 from s2hand.train.render import render

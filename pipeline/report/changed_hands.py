@@ -10,10 +10,10 @@ from s2hand.datasets.packs import Pack
 from s2hand.pipeline.layout import EVAL_PACK
 from s2hand.pipeline.report import charts
 from s2hand.pipeline.report.before_after import Side, draw_changes, load_side
-from s2hand.pipeline.report.compared_hands import ComparedHands, compare_hands, read_predictions
-from s2hand.pipeline.report.hand_errors import TABLE
+from s2hand.pipeline.report.compared_hands import ComparedHands, compare_hands
 from s2hand.pipeline.report.page import Block, Chart, Facts, Html, picture_uri
 from s2hand.pipeline.report.photographs import Photographs, hand_model_file
+from s2hand.pipeline.report.predicted_hands import TABLE, read_predictions
 from s2hand.pipeline.report.project import Project
 
 SHOWN = 6

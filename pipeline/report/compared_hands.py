@@ -2,34 +2,17 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from s2hand.datasets.files import DataError
 from s2hand.datasets.packs import Pack
-from s2hand.datasets.skeleton import JOINT_COUNT
 from s2hand.pipeline.report.hand_errors import mean_errors
+from s2hand.pipeline.report.predicted_hands import PredictedHands
+from s2hand.pipeline.report.units import CM, HAND_SIZES
 
 Floats = NDArray[np.floating[Any]]
-
-CODE = ("pose", "shape", "scale", "rotation", "translation")
-CM, HAND_SIZES = "cm", "hand sizes"
-
-
-@dataclass(frozen=True, eq=False)
-class PredictedHands:
-    """N hands of a `predictions.parquet`, as they are in their photographs; None where it lacks the columns."""
-
-    names: Sequence[str]
-    left: NDArray[np.bool_]  # [N]
-    joints_cam: Floats | None  # [N, 21, 3] metres
-    joints_px: Floats | None  # [N, 21, 2]
-    code: tuple[Floats, ...] | None  # of the right hand, a row each: `CODE`
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,25 +47,6 @@ class ComparedHands:
         return order[gain[order] > 0]
 
 
-def read_predictions(path: Path) -> PredictedHands:
-    """Read a table of predicted hands, of this or of an older version. Raises DataError for anything else."""
-    try:
-        table = pq.read_table(path)
-    except (pa.ArrowInvalid, OSError) as error:
-        raise DataError(f"{path}: not a Parquet file, or cut short ({error}); evaluate again") from None
-    if not {"image", "hand"} <= set(table.column_names):
-        raise DataError(f"{path}: expected the columns image and hand, found {', '.join(table.column_names)}")
-    code = [_rows(table, name) for name in CODE]
-    joints_cam, joints_px = _rows(table, "joints_cam"), _rows(table, "joints_px")
-    return PredictedHands(
-        names=table["image"].to_pylist(),
-        left=np.array([hand == "left" for hand in table["hand"].to_pylist()], bool),
-        joints_cam=None if joints_cam is None else joints_cam.reshape(-1, JOINT_COUNT, 3),
-        joints_px=None if joints_px is None else joints_px.reshape(-1, JOINT_COUNT, 2),
-        code=tuple(part for part in code if part is not None) if all(part is not None for part in code) else None,
-    )
-
-
 def compare_hands(pack: Pack, before: PredictedHands, now: PredictedHands) -> ComparedHands | None:
     """Measure the hands of `pack` that both have, by their names; None if a table lacks the joints that are needed.
 
@@ -111,11 +75,3 @@ def _errors(pack: Pack, rows: NDArray[np.intp], hands: PredictedHands, places: N
     cam, px = (None if values is None else values[places] for values in (hands.joints_cam, hands.joints_px))
     errors: Floats = mean_errors(pack.annotations(rows), cam, px)[0]
     return errors
-
-
-def _rows(table: pa.Table, name: str) -> Floats | None:
-    """Return a column of lists as [N, length]; None if it is not there."""
-    if name not in table.column_names:
-        return None
-    flat: Floats = table[name].combine_chunks().flatten().to_numpy(zero_copy_only=False)
-    return flat.reshape(len(table), -1)

@@ -12,6 +12,7 @@ from s2hand.pipeline.report.changes import Change, metric_changes, parameter_cha
 from s2hand.pipeline.report.page import Block, Chart, Facts, Section, Table
 from s2hand.pipeline.report.photographs import Photographs, compare_photographs
 from s2hand.pipeline.report.project import Project
+from s2hand.pipeline.report.units import unit_of
 from s2hand.pipeline.table import COLUMNS, ROWS, read_metrics
 
 _TITLES = {
@@ -92,7 +93,7 @@ def _parameters(before: Project, now: Project) -> Iterator[Block]:
 def _joints(before: Project, now: Project) -> Iterator[Block]:
     """Yield the error of each joint; nothing where a run has none, or the two are counted in other units."""
     columns = [project.columns(PER_JOINT) for project in (before, now)]
-    units = [_unit(project) for project in (before, now)]
+    units = [unit_of(_numbers(project)) for project in (before, now)]
     old, new = columns
     if old is None or new is None or units[0] != units[1] or old.get("joint") != new.get("joint"):
         return
@@ -106,11 +107,6 @@ def _joints(before: Project, now: Project) -> Iterator[Block]:
         alt=alt,
         note=alt.partition(": ")[2].capitalize(),
     )
-
-
-def _unit(project: Project) -> str:
-    """Return what a project's errors of joints and hands are counted in."""
-    return "cm" if "root_mpjpe_cm" in _numbers(project)["network"] else "hand sizes"
 
 
 def _numbers(project: Project) -> Mapping[str, Any]:

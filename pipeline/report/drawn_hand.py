@@ -18,6 +18,7 @@ from s2hand.datasets.files import DataError
 from s2hand.datasets.skeleton import BONES, FINGERS, JOINT_NAMES
 from s2hand.pipeline.layout import PER_JOINT
 from s2hand.pipeline.report.page import Html
+from s2hand.pipeline.report.units import CM
 from s2hand.train import load_hand_model
 
 _SCALE = 2600.0  # drawing units in a metre
@@ -47,7 +48,7 @@ def joint_errors(columns: Mapping[str, Sequence[Any]], unit: str) -> Html:
             raise DataError(f"{PER_JOINT}: expected a column {name!r}, found {', '.join(columns)}; make it anew")
     if tuple(columns["joint"]) != JOINT_NAMES:
         raise DataError(f"{PER_JOINT}: expected the {len(JOINT_NAMES)} joints in our order; make it anew")
-    drawn = {"network": "relative to the wrist" if unit == "cm" else "distance to the detections"}
+    drawn = {"network": "relative to the wrist" if unit == CM else "distance to the detections"}
     if "network_aligned" in columns:
         drawn["network_aligned"] = "after alignment"
     layout = hand_layout()
@@ -165,6 +166,6 @@ def _number(value: float, unit: str) -> str:
     """Return three digits of what is usual: some centimetres, or a tenth of a hand."""
     if not np.isfinite(value):
         return "not known"
-    if unit == "cm":
+    if unit == CM:
         return f"{value:.2f}" if value < 9.995 else f"{value:.1f}"
     return f"{value:.3f}"

@@ -10,10 +10,11 @@ from s2hand.datasets.skeleton import BONES, WRIST
 from s2hand.pipeline.layout import EVAL_PACK, MODEL
 from s2hand.pipeline.params import PARAMS_FILE, load_params
 from s2hand.pipeline.report.gallery import WHY, Choice, choose
-from s2hand.pipeline.report.hand_errors import TABLE, HandErrors, read_errors
+from s2hand.pipeline.report.hand_errors import HandErrors, read_errors
 from s2hand.pipeline.report.hand_views import SIDE, HandView, load_branches, view_hands
 from s2hand.pipeline.report.marks import bones, marks
 from s2hand.pipeline.report.page import Html, Section, picture_uri
+from s2hand.pipeline.report.predicted_hands import TABLE
 from s2hand.pipeline.report.project import Project
 from s2hand.pipeline.report.shapes import encode_colors, encode_faces, encode_points
 from s2hand.train.checkpoint import BEST, WEIGHTS

@@ -6,20 +6,17 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from s2hand.datasets.cameras import Box, mirror_points_cam, mirror_points_px, to_crop
 from s2hand.datasets.files import DataError
 from s2hand.datasets.packs import Annotations, Pack
 from s2hand.pipeline.agreement import relative_distances
-from s2hand.pipeline.layout import PREDICTIONS
+from s2hand.pipeline.report.predicted_hands import read_predictions
+from s2hand.pipeline.report.units import CM, HAND_SIZES
 from s2hand.train.metrics import score_hands
 
 Floats = NDArray[np.floating[Any]]
-
-TABLE = PREDICTIONS / "predictions.parquet"
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,24 +36,23 @@ class HandErrors:
     @property
     def unit(self) -> str:
         """What `errors` are counted in."""
-        return "hand sizes" if self.aligned is None else "cm"
+        return HAND_SIZES if self.aligned is None else CM
 
 
 def read_errors(pack: Pack, predictions: Path) -> HandErrors:
-    """Measure the hands of `predictions` (a Parquet table, as `write_predictions` leaves it).
+    """Measure the hands of `predictions`, a table that `read_predictions` reads.
 
     Raises DataError where it is no such table, or not of this pack's hands.
     """
-    try:
-        table = pq.read_table(predictions, columns=["image", "joints_cam", "joints_px"])
-    except (pa.ArrowInvalid, OSError):
-        raise DataError(f"{predictions}: not the predictions of this version, or cut short; evaluate again") from None
-    names = pack.names()
-    if table["image"].to_pylist() != names:
+    hands, names = read_predictions(predictions), pack.names()
+    if list(hands.names) != names:
         raise DataError(f"{predictions}: expected the {len(names)} hands of {pack.path}, found others; evaluate again")
-    joints_cam, joints_px = (_array(table[name], 21) for name in ("joints_cam", "joints_px"))
+    if hands.joints_cam is None or hands.joints_px is None:
+        raise DataError(
+            f"{predictions}: expected the columns joints_cam and joints_px, of this version; evaluate again"
+        )
     annotations = pack.annotations(range(len(pack)))
-    measured = mean_errors(annotations, joints_cam, joints_px)
+    measured = mean_errors(annotations, hands.joints_cam, hands.joints_px)
     confidence = annotations.keypoints[..., 2].mean(axis=1)
     return HandErrors(names, annotations.mirrored, confidence, measured[0], measured[1] if pack.has_joints else None)
 
@@ -92,9 +88,3 @@ def _in_crops(annotations: Annotations, joints_px: Floats) -> Floats:
     )
     crops: Floats = np.where(annotations.mirrored[:, None, None], mirror_points_px(cut, size), cut)
     return crops
-
-
-def _array(column: Any, points: int) -> Floats:
-    """Return a column of lists as [N, points, 2 or 3]."""
-    flat: Floats = column.combine_chunks().flatten().to_numpy(zero_copy_only=False)
-    return flat.reshape(len(column), points, -1)

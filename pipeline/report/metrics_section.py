@@ -14,6 +14,7 @@ from s2hand.pipeline.report.experiment_blocks import experiment_blocks
 from s2hand.pipeline.report.made_up import is_synthetic
 from s2hand.pipeline.report.page import Block, Chart, Section, Table
 from s2hand.pipeline.report.project import Project
+from s2hand.pipeline.report.units import CM, HAND_SIZES, unit_of
 from s2hand.pipeline.table import COLUMNS, metric_rows, read_metrics
 
 _SERIES = {
@@ -35,18 +36,13 @@ def metrics_section(project: Project) -> Section | None:
         return None
     metrics = read_metrics(path)
     blocks: list[Block] = [_table(metrics), _paper(project, metrics)]
-    blocks += [chart for points in ("joints", "vertices") for chart in _curves(project, points, _unit(metrics))]
+    blocks += [chart for points in ("joints", "vertices") for chart in _curves(project, points, unit_of(metrics))]
     per_joint = project.columns(PER_JOINT)
     if per_joint is not None:
-        blocks.append(joint_errors(per_joint, _unit(metrics)))
+        blocks.append(joint_errors(per_joint, unit_of(metrics)))
     missing = [str(file) for file in (PCK, PER_JOINT) if project.find(file) is None]
     said = f" Left out, as dvc repro has not made them: {', '.join(missing)}." if missing else ""
     return Section("metrics", "Metrics", _lead(metrics) + said, [*blocks, *experiment_blocks(project)])
-
-
-def _unit(metrics: Mapping[str, Any]) -> str:
-    """Return what the errors of joints are counted in: hand sizes where no truth is known."""
-    return "cm" if "root_mpjpe_cm" in metrics["network"] else "hand sizes"
 
 
 def _lead(metrics: Mapping[str, Any]) -> str:
@@ -72,7 +68,7 @@ def _table(metrics: Mapping[str, Any]) -> Table:
         sources=(str(METRICS),),
         columns=("metric", *(title for _, title in COLUMNS)),
         rows=metric_rows(metrics),
-        note=f"{_ALIGNED if _unit(metrics) == 'cm' else ''}The constant hand is the mean of the very truth, or of the "
+        note=f"{_ALIGNED if unit_of(metrics) == CM else ''}The constant hand is the mean of the very truth, or of the "
         "detections where there is none, that it is measured on: what can be had without looking at a photograph."
         f"{detected} docs/evaluation.md explains each.",
     )
@@ -129,8 +125,8 @@ def _curves(project: Project, points: str, unit: str) -> Iterator[Block]:
     series = {title: columns[name] for name, title in names.items() if name in columns}
     if not series or not columns.get("distance"):
         return
-    x, measured = columns["distance"], unit == "cm"
-    at, x_unit = (20.0, "mm") if measured else (0.1, "hand sizes")
+    x, measured = columns["distance"], unit == CM
+    at, x_unit = (20.0, "mm") if measured else (0.1, HAND_SIZES)
     shares = "; ".join(f"{title} {100 * np.interp(at, x, values):.0f} %" for title, values in series.items())
     truth = "the true ones" if measured else "the detections"
     whence = "relative to the wrist" if measured else "no truth is known"

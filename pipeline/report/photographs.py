@@ -2,15 +2,11 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-import yaml
-
-from s2hand.datasets.files import DataError
 from s2hand.pipeline.layout import PREPARED
 from s2hand.pipeline.report.changes import read_parameters
+from s2hand.pipeline.report.lock import LOCK, LockedStage, read_lock
 from s2hand.pipeline.report.project import Project
-from s2hand.pipeline.report.revision import LOCK
 from s2hand.pipeline.sources import INDEX
 
 _LISTED = PREPARED / INDEX
@@ -58,14 +54,4 @@ def hand_model_file(project: Project, other: Project) -> Path | None:
 
 def noted_md5(project: Project, path: Path) -> str | None:
     """Return the MD5 that DVC noted of a file which the stage `evaluate` depends on; None where it noted none."""
-    lock = project.find(LOCK)
-    if lock is None:
-        return None
-    try:
-        noted: Any = yaml.safe_load(lock.read_text(encoding="utf-8"))
-    except (yaml.YAMLError, UnicodeDecodeError):
-        raise DataError(f"{lock}: not valid YAML; restore it, or run `dvc repro`") from None
-    for item in ((noted or {}).get("stages", {}).get("evaluate") or {}).get("deps", ()):
-        if item["path"] == path.as_posix():
-            return str(item["md5"]) if "md5" in item else None
-    return None
+    return read_lock(project).get("evaluate", LockedStage()).deps.get(path.as_posix())

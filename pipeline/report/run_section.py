@@ -18,10 +18,11 @@ from s2hand.detect.stats import failure_kind
 from s2hand.pipeline.layout import EVAL_PACK, KEYPOINTS, METRICS, MODEL, PREPARED, TRAIN_PACK
 from s2hand.pipeline.machine import describe_machine
 from s2hand.pipeline.params import PARAMS_FILE, Params, load_params
+from s2hand.pipeline.report.lock import LOCK, LockedStage, read_lock
 from s2hand.pipeline.report.made_up import is_synthetic
 from s2hand.pipeline.report.page import Block, Facts, Html, Section, Table
 from s2hand.pipeline.report.project import Project
-from s2hand.pipeline.report.revision import LOCK, describe_revision, read_lock
+from s2hand.pipeline.report.revision import describe_revision
 from s2hand.pipeline.sources import INDEX
 from s2hand.pipeline.stage_runs import NOTES, WITNESSES, read_stage_runs
 from s2hand.train.checkpoint import BEST, WEIGHTS
@@ -116,7 +117,7 @@ def _stages(project: Project) -> Block:
     rows = []
     for stage in WITNESSES:
         run = runs.get(stage)
-        outputs = ", ".join(f"{path} {md5[:8]}" for path, md5 in lock.get(stage, {}).items())
+        outputs = ", ".join(f"{path} {md5[:8]}" for path, md5 in lock.get(stage, LockedStage()).outs.items())
         time = (duration(run.seconds), _minute(run.begun), run.machine) if run else (_UNKNOWN, "", "")
         rows.append((stage, *time, outputs))
     whole = f" All stages together: {duration(sum(run.seconds for run in runs.values()))}."

@@ -12,6 +12,7 @@ from dvc.repo import Repo
 from s2hand.datasets.files import DataError
 from s2hand.pipeline.layout import METRICS, PREDICTIONS
 from s2hand.pipeline.report.against import open_against
+from s2hand.pipeline.report.lock import read_lock
 from s2hand.pipeline.report.photographs import compare_photographs, hand_model_file, noted_md5
 from s2hand.pipeline.report.project import Project
 
@@ -121,6 +122,13 @@ def test_a_revision_takes_an_ignored_hand_model_from_the_project_if_dvc_noted_th
     assert noted is not None
     lock.write_text(lock.read_text().replace(noted, "0" * 32))
     assert hand_model_file(before, project) is None
+
+
+@pytest.mark.parametrize("broken", ["<<<<<<< HEAD\n", "[]", "stages: {evaluate: {deps: [{md5: 0}]}}"])
+def test_a_lock_that_is_none_is_refused(tmp_path: Path, broken: str) -> None:
+    (tmp_path / "dvc.lock").write_text(broken)
+    with pytest.raises(DataError, match=r"dvc.lock: expected the stages that DVC noted; restore it"):
+        read_lock(Project(tmp_path, "broken"))
 
 
 def test_an_experiment_is_found_by_its_name(made: Path, scratch: Path) -> None:

@@ -19,10 +19,10 @@ from s2hand.pipeline.layout import EVAL_PACK, METRICS, PER_JOINT, PREDICTIONS, P
 from s2hand.pipeline.predictions import write_predictions
 from s2hand.pipeline.report.before_after import draw_changes, load_side, vertices_cam
 from s2hand.pipeline.report.changes import Change, metric_changes, parameter_changes
-from s2hand.pipeline.report.compared_hands import compare_hands, read_predictions
+from s2hand.pipeline.report.compared_hands import compare_hands
 from s2hand.pipeline.report.comparison_section import comparison_section
-from s2hand.pipeline.report.hand_errors import TABLE
 from s2hand.pipeline.report.page import Chart, Facts, Html, Page, Table, render_page
+from s2hand.pipeline.report.predicted_hands import TABLE, read_predictions
 from s2hand.pipeline.report.project import Project
 from s2hand.train import load_hand_model
 from s2hand.train.mano import OPEN_HAND

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 import torch
 from numpy.typing import NDArray
@@ -145,7 +147,11 @@ def test_predictions_of_other_hands_are_refused(samples: list[Sample], predicted
     with pytest.raises(DataError, match=r"expected the 5 hands of .*eval\.h5, found others; evaluate again"):
         read_errors(pack, tmp_path / "predictions.parquet")
     (tmp_path / "predictions.parquet").write_bytes(b"PAR1")
-    with pytest.raises(DataError, match=r"predictions.parquet: not the predictions of this version, or cut short"):
+    with pytest.raises(DataError, match=r"predictions.parquet: not a Parquet file, or cut short"):
+        read_errors(pack, tmp_path / "predictions.parquet")
+    older = pa.table({"image": pack.names(), "hand": ["right"] * COUNT})
+    pq.write_table(older, tmp_path / "predictions.parquet")
+    with pytest.raises(DataError, match=r"expected the columns joints_cam and joints_px, of this version"):
         read_errors(pack, tmp_path / "predictions.parquet")
 
 

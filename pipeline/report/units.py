@@ -1,0 +1,11 @@
+"""What errors of joints are counted in: centimetres, or sizes of the hand where no truth is known."""
+
+from collections.abc import Mapping
+from typing import Any
+
+CM, HAND_SIZES = "cm", "hand sizes"
+
+
+def unit_of(metrics: Mapping[str, Any]) -> str:
+    """Return the unit of the errors of a run whose `metrics.json` this is."""
+    return CM if "root_mpjpe_cm" in metrics["network"] else HAND_SIZES
