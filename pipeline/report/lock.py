@@ -26,7 +26,8 @@ def read_lock(project: Project) -> dict[str, LockedStage]:
     if path is None:
         return {}
     try:
-        stages: dict[str, Any] = (yaml.safe_load(path.read_text(encoding="utf-8")) or {}).get("stages", {})
+        noted: Any = yaml.safe_load(path.read_text(encoding="utf-8"))
+        stages: dict[str, Any] = {} if noted is None else noted.get("stages", {})
         return {name: LockedStage(_noted(stage, "deps"), _noted(stage, "outs")) for name, stage in stages.items()}
     except (yaml.YAMLError, UnicodeDecodeError, KeyError, TypeError, AttributeError):
         raise DataError(f"{path}: expected the stages that DVC noted; restore it, or run `dvc repro`") from None
