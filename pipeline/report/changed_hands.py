@@ -15,6 +15,7 @@ from s2hand.pipeline.report.page import Block, Chart, Facts, Html, picture_uri
 from s2hand.pipeline.report.photographs import Photographs, hand_model_file
 from s2hand.pipeline.report.predicted_hands import TABLE, read_predictions
 from s2hand.pipeline.report.project import Project
+from s2hand.pipeline.report.units import meaning
 
 SHOWN = 6
 """Hands that improved most, and hands that worsened most, as pictures."""
@@ -67,7 +68,7 @@ def _scatter(hands: ComparedHands, sources: tuple[str, ...]) -> Chart:
         sources=sources,
         figure={"data": data, "layout": layout},
         alt=f"The error of each hand now, over its error before: {counts}.",
-        note=f"{counts}. Below the dashed line the error is smaller now. {hands.meaning}",
+        note=f"{counts}. Below the dashed line the error is smaller now. {meaning(hands.unit)}",
     )
 
 

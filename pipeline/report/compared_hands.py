@@ -30,16 +30,6 @@ class ComparedHands:
     now: Floats  # [N]
     unit: str
 
-    @property
-    def meaning(self) -> str:
-        """What the errors are, as a sentence."""
-        if self.unit == CM:
-            return (
-                "Error: the mean distance of the joints to the true ones, both relative to the wrist, in space: what "
-                "looks right in a picture may be wrong in depth."
-            )
-        return "Error: the mean distance of the projected joints to the trusted detections, in sizes of the hand."
-
     def most_changed(self, count: int, improved: bool) -> NDArray[np.intp]:
         """Return which hands became better (or worse) by most, at most `count`, the most first."""
         gain = self.before - self.now if improved else self.now - self.before

@@ -17,6 +17,7 @@ from s2hand.pipeline.report.page import Html, Section, picture_uri
 from s2hand.pipeline.report.predicted_hands import TABLE
 from s2hand.pipeline.report.project import Project
 from s2hand.pipeline.report.shapes import encode_colors, encode_faces, encode_points
+from s2hand.pipeline.report.units import meaning
 from s2hand.train.checkpoint import BEST, WEIGHTS
 
 SETS = (
@@ -25,7 +26,10 @@ SETS = (
     ("projected", "projected from the 3D hand", "cross"),
 )
 """The keypoint sets: their field in `HandView`, what they are called, and their mark."""
-_QUALITY = 80
+_PICTURES = ("crop", "silhouette", "render", "texture")
+"""The fields of `HandView` that a card shows."""
+_QUALITY = 80  # of their JPEGs
+_MIDDLE = np.array([[8.0, 8.0]])  # of the legend's marks
 
 
 def gallery_section(project: Project, samples: int, named: Sequence[str], seed: int) -> Section | None:
@@ -73,12 +77,8 @@ def _lead(choices: Sequence[Choice], hands: HandErrors) -> str:
 
 
 def _note(hands: HandErrors) -> str:
-    if hands.aligned is None:
-        return "Error: the mean distance of the projected joints to the trusted detections, in sizes of the hand."
-    return (
-        "Error: the mean distance of the joints to the true ones, both relative to the wrist; aligned: after moving, "
-        "turning and scaling the hand onto the true one."
-    )
+    aligned = "" if hands.aligned is None else " Aligned: after moving, turning and scaling the hand onto the true one."
+    return meaning(hands.unit) + aligned
 
 
 def _page_values(cards: Sequence[Mapping[str, Any]], hands: HandErrors) -> dict[str, Any]:
@@ -101,9 +101,6 @@ def _page_values(cards: Sequence[Mapping[str, Any]], hands: HandErrors) -> dict[
     }
 
 
-_MIDDLE = np.array([[8.0, 8.0]])  # of the legend's marks
-
-
 def _card(choice: Choice, view: HandView, hands: HandErrors) -> dict[str, Any]:
     """Return what stands on a card: pictures, keypoints as paths, numbers."""
     row, error = choice.row, float(hands.errors[choice.row])
@@ -122,9 +119,6 @@ def _card(choice: Choice, view: HandView, hands: HandErrors) -> dict[str, Any]:
             if points is not None
         ],
     }
-
-
-_PICTURES = ("crop", "silhouette", "render", "texture")
 
 
 def _shape(view: HandView, left: bool) -> dict[str, Any]:

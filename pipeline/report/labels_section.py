@@ -115,21 +115,20 @@ def _suspicious(project: Project, found: Mapping[str, Statistics]) -> list[Block
         rows=rows,
         note="To draw all of them: detect show SHARDS --images DIR --suspicious.",
     )
-    return [table, _pictures(project, next(iter(found)))]
+    return [table, _pictures(project, *next(iter(found.items())))]
 
 
-def _pictures(project: Project, split: str) -> Block | None:
-    """Return the least sure of the hands that trip a rule, or of all hands if fewer than PICTURES do."""
+def _pictures(project: Project, split: str, statistics: Statistics) -> Block | None:
+    """Return the least sure of the hands that trip a rule, or of all hands if none does."""
     images = _photographs(project)
     if images is None:
         return None
     shards = project.root / KEYPOINTS / split
-    try:
-        chosen, total = choose(shards, Selection(sort="confidence", suspicious=True, most=PICTURES), apart=True)
+    suspicious = any(statistics.rules.values())
+    chosen, total = choose(shards, Selection(sort="confidence", suspicious=suspicious, most=PICTURES), apart=True)
+    title = f"No hand trips a rule; the {len(chosen)} that the detector is least sure of ({split})"
+    if suspicious:
         title = f"The most suspicious hands: {len(chosen)} of {total} that trip a rule ({split})"
-    except ValueError:  # no hand trips any
-        chosen, _ = choose(shards, Selection(sort="confidence", most=PICTURES), apart=True)
-        title = f"No hand trips a rule; the {len(chosen)} that the detector is least sure of ({split})"
     return Pictures(
         title=title,
         sources=(f"{KEYPOINTS}/{split}/part-*.parquet", _short(project, images)),
