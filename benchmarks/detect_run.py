@@ -34,7 +34,7 @@ def make_photographs(folder: Path, count: int, side: int) -> None:
 
 def measure(images: Path, out: Path, workers: int) -> tuple[float, float]:
     """Run detection in a process of its own; return seconds and the peak of its memory in MB."""
-    command = ["from s2hand.detect.cli import main; main()", "run", f"--images={images}", f"--out={out}"]
+    command = ["from s2hand.detect.__main__ import main; main()", "run", f"--images={images}", f"--out={out}"]
     begun = time.monotonic()
     process = subprocess.Popen(
         [sys.executable, "-c", *command, f"--workers={workers}"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL

@@ -47,8 +47,3 @@ app.command(epilog=epilog("detect fit-boxes --data data/pieces --start slim --ou
 @app.callback()
 def commands(version: Version = False) -> None:
     """Hand keypoints with confidences from photographs."""
-
-
-def main() -> None:
-    """Run the command `detect`."""
-    app()

@@ -1,7 +1,6 @@
 """What commands show: progress, a table at the end, and errors in one line. Rich is loaded when it is needed."""
 
 import json
-import os
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -11,13 +10,14 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
+from s2hand.detect.interrupts import EXIT_INTERRUPTED, speaks_for_all
+
 if TYPE_CHECKING:
     from rich.console import Console
 
 Report = Callable[[int, int], None]  # (done, total), to be called as often as one likes
 
 EXIT_USER_ERROR = 1
-EXIT_INTERRUPTED = 130  # what a shell gives for a process that Ctrl-C ended
 LOG_EVERY_SECONDS = 15.0
 
 _quiet: ContextVar[bool] = ContextVar("quiet", default=False)
@@ -38,7 +38,7 @@ def user_errors(after_interrupt: str, quiet: bool = False) -> Iterator[None]:
         _complain(f"error: {error}", "red")
         raise typer.Exit(EXIT_USER_ERROR) from error
     except KeyboardInterrupt as error:
-        if os.environ.get("RANK", "0") == "0":  # one of several processes that a launcher has started speaks for all
+        if speaks_for_all():
             _complain(f"interrupted: {after_interrupt}", "yellow")
         raise typer.Exit(EXIT_INTERRUPTED) from error
     finally:

@@ -1,9 +1,14 @@
 """Ctrl-C, which a terminal sends to every process of a command, though one of them should answer."""
 
+import os
 import signal
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from threading import current_thread, main_thread
+
+EXIT_INTERRUPTED = 130
+"""What a shell gives for a process that Ctrl-C ended."""
 
 
 @contextmanager
@@ -17,3 +22,19 @@ def deaf_to_interrupts() -> Iterator[None]:
         yield
     finally:
         signal.signal(signal.SIGINT, before)
+
+
+def speaks_for_all() -> bool:
+    """Whether this process is the only one, or the first of those that a launcher has started."""
+    return os.environ.get("RANK", "0") == "0"
+
+
+@contextmanager
+def interruptible() -> Iterator[None]:
+    """End the process in one line on a Ctrl-C that comes before a command has begun, while modules are loaded."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        if speaks_for_all():
+            sys.stderr.write("interrupted: nothing had begun\n")
+        sys.exit(EXIT_INTERRUPTED)

@@ -14,7 +14,11 @@ from s2hand.pipeline.options import Checkpoint, HandModel
 if TYPE_CHECKING:
     from s2hand.pipeline.checkpoint_facts import Facts
 
-app = typer.Typer(help="A trained network: what it is, and as a file for other programs.", no_args_is_help=True)
+app = typer.Typer(
+    help="A trained network: what it is, and as a file for other programs.",
+    no_args_is_help=True,
+    epilog=epilog("s2hand checkpoint show --checkpoint outputs/model", "s2hand checkpoint export --help"),
+)
 
 NOTHING_CHANGED = "nothing was changed"
 MANO_NOTICE = "the file holds MANO's arrays: MANO's licence forbids passing it on"

@@ -6,7 +6,7 @@ from s2hand.detect.cli import app as detect_app
 from s2hand.detect.commands.options import Version, epilog
 from s2hand.pipeline.checkpoint_cli import app as checkpoint_app
 from s2hand.pipeline.doctor.command import doctor
-from s2hand.pipeline.experiments.cli import app as experiments_app
+from s2hand.pipeline.experiments.command import experiments
 from s2hand.pipeline.official.command import evaluate
 from s2hand.pipeline.reconstruct.command import reconstruct
 from s2hand.pipeline.report.command import report
@@ -34,17 +34,18 @@ app.command(epilog=epilog("s2hand report", "s2hand report --out report.html --ag
 app.command(epilog=epilog("s2hand doctor", "s2hand doctor --params presets/freihand.yaml"))(doctor)
 app.command(epilog=epilog("s2hand synthetic --out data/hands --train 2000 --evaluation 200"))(synthetic)
 app.command(epilog=epilog("s2hand scenes --out data/pieces --hands 9000 --people 2000"))(scenes)
+app.command(
+    epilog=epilog(
+        "s2hand experiments ablation --seeds 5",
+        "s2hand experiments supervision",
+        "s2hand experiments keypoint-sets --seeds 1 --jobs 1",
+    )
+)(experiments)
 app.add_typer(detect_app, name="detect")
 app.add_typer(train_app, name="train")
 app.add_typer(checkpoint_app, name="checkpoint")
-app.add_typer(experiments_app, name="experiments")
 
 
 @app.callback(epilog=epilog("s2hand doctor", "s2hand reconstruct --help"))
 def commands(version: Version = False) -> None:
     """From a folder of hand photographs to a trained, evaluated 3D hand network, without annotation."""
-
-
-def main() -> None:
-    """Run the command `s2hand`."""
-    app()

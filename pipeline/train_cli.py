@@ -10,7 +10,11 @@ from s2hand.detect.console import duration, show_summary, user_errors
 from s2hand.pipeline.layout import MODEL, TRAIN_PACK
 from s2hand.pipeline.options import GO_ON, HandModel, Params
 
-app = typer.Typer(help="Train the network, or look at a training.", no_args_is_help=True)
+app = typer.Typer(
+    help="Train the network, or look at a training.",
+    no_args_is_help=True,
+    epilog=epilog("s2hand train run", "s2hand train run --help"),
+)
 
 
 @app.command(epilog=epilog("s2hand train run", "s2hand train run --params presets/joint.yaml --out outputs/joint"))

@@ -14,7 +14,8 @@ from pathlib import Path
 
 import typer
 
-from s2hand.detect.console import EXIT_INTERRUPTED, EXIT_USER_ERROR, is_quiet
+from s2hand.detect.console import EXIT_USER_ERROR, is_quiet
+from s2hand.detect.interrupts import EXIT_INTERRUPTED
 from s2hand.pipeline.live import show_training
 from s2hand.pipeline.params import PARAMS_FILE, Params, load_params
 

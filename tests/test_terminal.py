@@ -34,6 +34,7 @@ def walk(command: Any, words: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...]
 
 
 COMMANDS = dict(walk(PROGRAMS["s2hand"], ()))
+GROUPS = {words[:-1] for words in COMMANDS if len(words) > 1} | {()}
 by_name = pytest.mark.parametrize("words", COMMANDS, ids=" ".join)
 
 
@@ -93,6 +94,16 @@ def test_help_ends_with_examples_that_work_and_the_exit_codes(words: tuple[str, 
         assert tuple(shlex.split(example)[1 : 1 + len(words)]) == words or program == "detect"
 
 
+@pytest.mark.parametrize("words", sorted(GROUPS), ids=" ".join)
+def test_help_of_a_group_of_commands_ends_with_examples(words: tuple[str, ...]) -> None:
+    help_text = CliRunner().invoke(app, [*words, "--help"], env={"COLUMNS": "80"}).stdout
+    _, end = re.split("Examples?:", help_text)
+    *examples, codes = [line.strip() for line in end.splitlines() if line.strip()]
+    assert codes == EXIT_CODES
+    assert examples
+    assert [wrong_words(example) for example in examples] == [[]] * len(examples)
+
+
 @by_name
 def test_options_mean_the_same_everywhere(words: tuple[str, ...]) -> None:
     command = COMMANDS[words]
@@ -132,6 +143,31 @@ def test_what_goes_wrong_ends_in_one_line(
     assert (done.exit_code, done.stdout) == (code, "")
     (shown,) = done.stderr.splitlines()
     assert shown.startswith(line)
+
+
+@pytest.mark.parametrize("program", ["s2hand", "detect"])
+@pytest.mark.parametrize("module", ["typer", "torch"])
+def test_ctrl_c_while_modules_are_loaded_ends_in_one_line(tmp_path: Path, program: str, module: str) -> None:
+    """A real signal, while Python looks for what a command needs: to parse its options, or to begin."""
+    part = {"s2hand": "pipeline", "detect": "detect"}[program]
+    words = ("detect", "run") if program == "s2hand" else ("run",)
+    code = f"""
+import os, signal, sys
+
+class Finder:
+    def find_spec(self, name, path=None, target=None):
+        if name == "{module}":
+            os.kill(os.getpid(), signal.SIGINT)
+
+sys.meta_path.insert(0, Finder())
+sys.argv = ["{program}", *{words}, "--images", "{ROOT / "docs"}", "--out", "{tmp_path / "out"}"]
+from s2hand.{part}.__main__ import main
+main()
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.returncode == 130
+    (line,) = done.stderr.splitlines()
+    assert line.startswith("interrupted: ")
 
 
 @by_name

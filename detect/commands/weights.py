@@ -13,7 +13,11 @@ if TYPE_CHECKING:
 
 _NAMES = ("hand_pose_model.pth", "body_pose_model.pth")  # to be fetched, for completion in the shell
 
-weights = typer.Typer(help="Weight files: list, fetch, verify.", no_args_is_help=True)
+weights = typer.Typer(
+    help="Weight files: list, fetch, verify.",
+    no_args_is_help=True,
+    epilog=epilog("detect weights list", "detect weights fetch --help"),
+)
 
 
 @weights.command("list", epilog=epilog("detect weights list"))

@@ -168,7 +168,7 @@ import os
 import signal
 import time
 from s2hand.datasets.shards import ShardStore
-from s2hand.detect.cli import main
+from s2hand.detect.__main__ import main
 write = ShardStore.write
 def write_and_rest(store, number, *arguments):
     if str(number) == os.environ.get("DEADLY_SHARD"):

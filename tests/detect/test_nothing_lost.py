@@ -129,7 +129,7 @@ def test_a_full_disk_ends_in_one_line_and_loses_nothing(photographs, settings, f
     largest = max(len(content) for name, content in before.items() if name.startswith("part"))
     command = ["run", f"--images={photographs}", f"--out={out}", f"--weights={settings.weights}", "--shard-size=4"]
     full = subprocess.run(
-        [sys.executable, "-c", "from s2hand.detect.cli import main; main()", *command, "--device=cpu"],
+        [sys.executable, "-c", "from s2hand.detect.__main__ import main; main()", *command, "--device=cpu"],
         env={
             name: value for name, value in os.environ.items() if not name.startswith("COVERAGE_")
         },  # its file is full, too

@@ -167,7 +167,7 @@ def test_killed_and_run_again_gives_the_same_bytes(
 ) -> None:
     for number in range(6):
         shutil.copy(photographs / "a.png", photographs / f"x{number}.png")
-    code = "from s2hand.pipeline.cli import main; main()"
+    code = "from s2hand.pipeline.__main__ import main; main()"
     options = f"--checkpoint {checkpoint} --images {photographs} --out {tmp_path / 'out'} --shard-size 2 --device cpu"
     command = [sys.executable, "-c", code, "reconstruct", *options.split()]
     process = subprocess.Popen(command, stderr=subprocess.DEVNULL, start_new_session=True)
