@@ -59,6 +59,10 @@ def read_manifest(folder: Path) -> Manifest:
     path = Path(folder) / MANIFEST
     if not path.parent.is_dir():
         raise DataError(f"{folder}: no such folder; run detection first")
+    if not path.exists() and not shard_names(folder):
+        raise DataError(
+            f"{folder}: no detection run lies here; run detection first, or name the folder that it has written"
+        )
     if not path.exists():
         raise DataError(f"{folder}: the detection run is not complete (no {MANIFEST}); run it again")
     value = read_json(path)

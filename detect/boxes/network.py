@@ -24,9 +24,6 @@ NETWORK_NAME = "slim-boxes"
 STRIDE = 8
 """Pixels of the picture per cell of a map."""
 
-MULTIPLE = 16
-"""The picture's sides are multiples of this."""
-
 _STEM, _MID, _LOW, _HEAD = 64, 128, 160, 64
 _STEM_FOLD = 4
 _USUAL_SIDE = 6.0  # cells: the size that fresh weights guess

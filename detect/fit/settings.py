@@ -111,7 +111,7 @@ def read_settings(path: Path | None, kind: type[AnySettings]) -> AnySettings:
     except OSError as error:
         raise DataError(f"{path}: can't be read: {error.strerror}") from error
     except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise DataError(f"{path}: not valid YAML: {error}") from error
+        raise DataError(f"{path}: not valid YAML: {' '.join(str(error).split())}") from error
     try:
         return kind.model_validate(values or {})
     except ValidationError as error:

@@ -50,6 +50,9 @@ def test_a_run_is_read_shard_by_shard(run: Path) -> None:
 def test_what_is_no_run_is_refused(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="no such folder; run detection first"):
         read_keypoints(tmp_path / "missing")
+    with pytest.raises(DataError, match="no detection run lies here; run detection first, or name the folder"):
+        read_keypoints(tmp_path)
+    (tmp_path / "part-00000.parquet").touch()
     with pytest.raises(DataError, match="not complete"):
         read_keypoints(tmp_path)
 

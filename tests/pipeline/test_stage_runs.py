@@ -39,9 +39,13 @@ def test_what_another_run_made_has_no_time(tmp_path, clock):
 
 
 def end_with(error, root, clock, stage):
-    with pytest.raises(error), noted(stage, root):
-        clock[0] += 30
-        raise error
+    def fail():
+        with noted(stage, root):
+            clock[0] += 30
+            raise error
+
+    with pytest.raises(error):
+        fail()
 
 
 @pytest.mark.parametrize(("stage", "seconds"), [("train", 42), ("evaluate", 12)])
