@@ -151,6 +151,14 @@ def duration(seconds: float) -> str:
     return f"{whole // 3600} h {whole % 3600 // 60} min"
 
 
+def speed(seconds: float, count: int, what: str) -> str:
+    """Say how long a run took, and how fast that was for the `count` that it did itself; of none there is no speed."""
+    if not count:
+        return duration(seconds)
+    rate = count / max(seconds, 1e-9)
+    return f"{duration(seconds)}, {rate:.{1 if rate >= 1 else 2}f} {what}/s"
+
+
 def _complain(line: str, color: str) -> None:
     from rich.console import Console
     from rich.text import Text

@@ -22,7 +22,7 @@ from s2hand.detect.commands.options import (
     Weights,
     checked,
 )
-from s2hand.detect.console import duration, show_progress, show_summary, user_errors
+from s2hand.detect.console import show_progress, show_summary, speed, user_errors
 from s2hand.detect.variants import SCALES, Precision, Variant
 
 if TYPE_CHECKING:
@@ -135,7 +135,7 @@ def _rows(summary: "Summary", out: Path, pages: list[Path]) -> dict[str, str]:
         "hands": f"{summary.hands}",
         "mean confidence": f"{summary.mean_confidence:.3f}" if summary.hands else "none",
         "failures": f"{summary.failures}" + (f", see {out / 'failures.parquet'}" if summary.failures else ""),
-        "time": f"{duration(summary.seconds)}, {summary.images_per_second:.1f} images/s",
+        "time": speed(summary.seconds, summary.images - summary.resumed, "images"),
         "keypoints": f"{out}",
         "contact sheet": ", ".join(str(page) for page in pages) or "none",
     }

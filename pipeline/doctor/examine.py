@@ -30,7 +30,7 @@ def examine(params_file: Path) -> list[Finding]:
     """Look at everything; nothing that is wrong with it is raised."""
     row, params = _parameters(params_file)
     images = images_of(params)
-    files = [*examine_hand(params), *examine_weights(params), examine_data(params, images)]
+    files = [*examine_hand(params), *examine_weights(params), *examine_data(params, images)]
     return [row, *examine_packages(params), *files, *examine_project(), *examine_room(params, images)]
 
 

@@ -21,7 +21,7 @@ from s2hand.detect.commands.options import (
     Weights,
     checked,
 )
-from s2hand.detect.console import duration, show_phases, show_summary, user_errors
+from s2hand.detect.console import show_phases, show_summary, speed, user_errors
 from s2hand.pipeline.options import Checkpoint, HandModel
 from s2hand.pipeline.reconstruct.formats import FORMATS
 
@@ -127,8 +127,8 @@ def _rows(summary: "Summary", out: Path, settings: "ReconstructSettings") -> dic
         "hands": f"{summary.hands}" + (f", {earlier} of them from an earlier run" if earlier else ""),
         "mean confidence": f"{found.mean_confidence:.3f}" if summary.hands else "none",
         "failures": f"{found.failures}" + (f", see {out / 'keypoints/failures.parquet'}" if found.failures else ""),
-        "detection": _speed(found.seconds, found.images - found.resumed, "photographs"),
-        "reconstruction": _speed(summary.seconds, summary.made, "hands"),
+        "detection": speed(found.seconds, found.images - found.resumed, "photographs"),
+        "reconstruction": speed(summary.seconds, summary.made, "hands"),
         "tables": f"{out}/hands-*.parquet",
         "meshes": f"{out / 'meshes'} ({meshes})" if meshes else "none",
         "overlays": f"{out / 'overlays'}" if settings.overlays else "none",
@@ -149,7 +149,3 @@ def _facts(summary: "Summary", out: Path) -> dict[str, Any]:
         "out": f"{out}",
         "sheet": f"{out / summary.sheet.name}" if summary.sheet else None,
     }
-
-
-def _speed(seconds: float, count: int, what: str) -> str:
-    return f"{duration(seconds)}, {count / max(seconds, 1e-9):.1f} {what}/s" if count else "from an earlier run"

@@ -16,6 +16,14 @@ def test_durations_are_said_as_people_do(seconds, text):
     assert console.duration(seconds) == text
 
 
+@pytest.mark.parametrize(
+    ("seconds", "count", "text"),
+    [(2.0, 82, "2 s, 41.0 images/s"), (40.0, 3, "40 s, 0.07 images/s"), (0.2, 0, "0 s")],
+)
+def test_speeds_are_those_of_what_was_done(seconds, count, text):
+    assert console.speed(seconds, count, "images") == text
+
+
 def test_quiet_leaves_errors_only(capsys):
     def work():
         with console.user_errors("nothing", quiet=True):

@@ -2,6 +2,7 @@
 
 import json
 import pickle
+import re
 from dataclasses import replace
 
 import cv2
@@ -126,6 +127,19 @@ def test_a_folder_of_photographs_is_counted_by_split(place):
     assert place.rows()["data set"].found in {f"folder, {12 - n} for training, {n} for evaluation" for n in (1, 2, 3)}
     place.set(data__source="auto")
     assert place.rows()["data set"].found.startswith("folder, ")
+
+
+def test_fewer_photographs_than_a_batch_are_said(place):
+    photographs(place.folder / "mine", 12)
+    place.set(data__source="folder", data__input="mine", train__batch_size=4, train__held_back=0.0)
+    assert place.rows()["batch"].state == "ok"
+    place.set(train__batch_size=64)
+    found = place.rows()["batch"]
+    assert found.state == "missing"
+    assert re.fullmatch(r"train.batch_size = 64 of \d+ photographs: there are fewer", found.found)
+    assert found.what_to_do == "add photographs, or lower train.batch_size"
+    place.set(detect__localize="slim")  # several hands may be found in each
+    assert "batch" not in place.rows()
 
 
 def test_a_large_data_set_is_not_read(place, monkeypatch):
