@@ -127,16 +127,6 @@ def summarize(scores: HandScores) -> dict[str, float]:
     return summary
 
 
-def pck_curves(scores: HandScores) -> dict[str, Floats]:
-    """The curves behind the areas, [100] each: `threshold_mm`, then `pck_j`, `root_pck_j`, `pa_pck_v`, ..."""
-    curves = {"threshold_mm": 1000.0 * THRESHOLDS}
-    for prefix, errors in scores.kinds().items():
-        curves[f"{prefix}pck_j"] = pck_curve(errors.joints, THRESHOLDS)
-        if errors.vertices is not None:
-            curves[f"{prefix}pck_v"] = pck_curve(errors.vertices, THRESHOLDS)
-    return curves
-
-
 def pck_curve(errors: Floats, thresholds: Floats) -> Floats:
     """The share [T] of `errors` at most as large as each of the rising `thresholds`; NaN doesn't count."""
     known = errors[~np.isnan(errors)]

@@ -7,9 +7,11 @@ import numpy as np
 import pytest
 
 from s2hand.train.openhand.collisions import penetration, segment_distance
-from s2hand.train.openhand.gestures import GESTURES, finger_pose, joint_pose, sample_gesture
+from s2hand.train.openhand.gestures import GESTURES, joint_pose, sample_gesture
 from s2hand.train.openhand.kinematics import joint_transforms, rotation_matrix, rotation_vector, skin
 from s2hand.train.openhand.skeleton import DIGITS, REST_FLEXION, Build, digit_joints, mean_skeleton
+
+REST = np.deg2rad([REST_FLEXION[digit] for digit in DIGITS])  # [5, 3]
 
 
 def tip(pose, number):
@@ -21,8 +23,7 @@ def tip(pose, number):
 
 
 def test_rest_is_zero():
-    rest = np.deg2rad([REST_FLEXION[digit] for digit in DIGITS])
-    np.testing.assert_allclose(joint_pose(rest), 0.0, atol=1e-12)
+    np.testing.assert_allclose(joint_pose(REST), 0.0, atol=1e-12)
 
 
 def test_rotation_vectors_round_trip():
@@ -34,27 +35,28 @@ def test_rotation_vectors_round_trip():
 
 @pytest.mark.parametrize("number", [1, 2, 3, 4])
 def test_one_finger_bends_towards_the_palm_alone(number):
-    straight, bent = np.zeros(5), np.zeros(5)
-    bent[number] = 0.5
-    before, after = finger_pose(straight), finger_pose(bent)
+    bent = REST.copy()
+    bent[number] += np.deg2rad([45.0, 50.0, 30.0])
+    before, after = joint_pose(REST), joint_pose(bent)
     assert tip(after, number)[1] < tip(before, number)[1] - 30.0
     for other in set(range(5)) - {number}:
         np.testing.assert_allclose(tip(after, other), tip(before, other), atol=1e-9)
 
 
 def test_splay_spreads_and_opposition_brings_the_thumb_before_the_palm():
-    wide, narrow = finger_pose(np.zeros(5), splay=1.0), finger_pose(np.zeros(5), splay=-0.3)
+    fan = np.deg2rad([14.0, 10.0, 1.0, -8.0, -16.0])
+    wide, narrow = joint_pose(REST, splay=fan), joint_pose(REST, splay=-0.3 * fan)
     assert np.linalg.norm(tip(wide, 1) - tip(wide, 4)) > np.linalg.norm(tip(narrow, 1) - tip(narrow, 4)) + 20.0
-    beside, before = (tip(finger_pose(np.zeros(5), opposition=o), 0) for o in (0.0, 0.7))
+    beside, before = (tip(joint_pose(REST, opposition=np.deg2rad(angle)), 0) for angle in (0.0, 50.0))
     assert before[1] < beside[1] - 30.0
     assert before[2] < beside[2] - 20.0
 
 
 def test_batches_are_poses_side_by_side():
-    curls = np.random.default_rng(1).random((4, 5))
-    together = finger_pose(curls, 0.3, np.full(4, 0.2))
-    for row, curl in enumerate(curls):
-        np.testing.assert_allclose(together[row], finger_pose(curl, 0.3, 0.2), atol=1e-12)
+    bends = np.random.default_rng(1).random((4, 5, 3))
+    together = joint_pose(bends, 0.1, np.full(4, 0.2), 0.05)
+    for row, bend in enumerate(bends):
+        np.testing.assert_allclose(together[row], joint_pose(bend, 0.1, 0.2, 0.05), atol=1e-12)
 
 
 def test_named_poses_go_through_nothing():
@@ -81,7 +83,8 @@ def test_samples_are_repeatable_varied_and_mostly_free():
 
 def test_collisions_are_seen():
     assert penetration(np.zeros(45)) < 0.5
-    through = finger_pose(np.array([0.0, 1.0, 1.0, 1.0, 1.0]), opposition=1.0)
+    curled = np.deg2rad([(0, 0, 0), *4 * [(88, 105, 66)]])
+    through = joint_pose(curled, opposition=np.deg2rad(72.0))  # the straight thumb goes through the fist
     assert penetration(through) > 5.0
 
 

@@ -24,7 +24,6 @@ from s2hand.train.metrics import (
     evaluate_hands,
     evaluate_pixels,
     pck_curve,
-    pck_curves,
     pixel_errors,
     score_hands,
 )
@@ -90,12 +89,14 @@ def test_equals_the_official_errors_of_each_sample(official, scores):
 
 
 def test_equals_the_official_curves(official, scores):
-    curves = pck_curves(scores)
-    np.testing.assert_array_equal(curves["threshold_mm"], 1000 * official["thresholds_m"])
-    names = {"pck_j": "pck_xyz", "pa_pck_j": "pck_xyz_al", "pck_v": "pck_verts", "pa_pck_v": "pck_verts_al"}
-    for ours, theirs in names.items():
-        np.testing.assert_allclose(curves[ours], official[theirs], rtol=0, atol=1e-12)
-    assert {"root_pck_j", "root_pck_v"} <= set(curves)
+    np.testing.assert_array_equal(THRESHOLDS, official["thresholds_m"])
+    for errors, expected in (
+        (scores.plain.joints, "pck_xyz"),
+        (scores.aligned.joints, "pck_xyz_al"),
+        (scores.plain.vertices, "pck_verts"),
+        (scores.aligned.vertices, "pck_verts_al"),
+    ):
+        np.testing.assert_allclose(pck_curve(errors, THRESHOLDS), official[expected], rtol=0, atol=1e-12)
 
 
 def test_a_mirrored_prediction_aligns_perfectly(official, scores):

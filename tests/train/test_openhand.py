@@ -5,8 +5,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from s2hand.train.openhand.build import build_open_hand, model_digest
-from s2hand.train.openhand.intersections import crossing_faces
+from s2hand.train.openhand.build import build_open_hand, model_digest, write_model
+from s2hand.train.openhand.gestures import GESTURES
 from s2hand.train.openhand.kinematics import joint_transforms, rotation_matrix, skin
 from s2hand.train.openhand.mesh import boundary_loops
 from s2hand.train.openhand.skeleton import DIGITS, PARENTS, digit_joints, make_skeleton
@@ -29,6 +29,42 @@ def posed(hand, axis_angle, shape=None):
     rotations, offsets = joint_transforms(axis_angle, joints)
     corrected = template + hand["posedirs"].astype(np.float64) @ bends
     return skin(corrected, hand["weights"].astype(np.float64), rotations, offsets)
+
+
+def boxes_that_overlap(low, high, edge_low, edge_high):
+    """Pairs (edge, face) whose boxes overlap."""
+    edges, faces = [], []
+    for start in range(0, len(edge_low), 256):
+        part = slice(start, start + 256)
+        meet = np.all((edge_low[part, None] <= high[None]) & (edge_high[part, None] >= low[None]), axis=2)
+        edge, face = np.nonzero(meet)
+        edges.append(edge + start)
+        faces.append(face)
+    return np.concatenate(edges), np.concatenate(faces)
+
+
+def crossing_faces(vertices, faces):
+    """The faces (sorted, unique) of a mesh [V, 3], [F, 3] that an edge elsewhere in it passes through."""
+    corners = vertices[faces]
+    pairs = np.sort(np.concatenate([faces[:, [0, 1]], faces[:, [1, 2]], faces[:, [2, 0]]]), axis=1)
+    edges = np.unique(pairs, axis=0)
+    ends = vertices[edges]
+    edge, face = boxes_that_overlap(corners.min(axis=1), corners.max(axis=1), ends.min(axis=1), ends.max(axis=1))
+    apart = (edges[edge][:, :, None] != faces[face][:, None, :]).all(axis=(1, 2))
+    edge, face = edge[apart], face[apart]
+    start, along = ends[edge, 0], ends[edge, 1] - ends[edge, 0]
+    origin = corners[face, 0]
+    first, second = corners[face, 1] - origin, corners[face, 2] - origin
+    cross = np.cross(along, second)
+    scale = np.sum(first * cross, axis=1)
+    safe = np.where(np.abs(scale) < 1e-12, np.inf, scale)  # an edge in the face's plane crosses nothing
+    away = start - origin
+    u = np.sum(away * cross, axis=1) / safe
+    turned = np.cross(away, first)
+    v = np.sum(along * turned, axis=1) / safe
+    t = np.sum(second * turned, axis=1) / safe
+    inside = (u >= 0.0) & (v >= 0.0) & (u + v <= 1.0) & (t >= 0.0) & (t <= 1.0) & np.isfinite(safe)
+    return np.unique(face[inside])
 
 
 def volume(vertices, faces):
@@ -87,8 +123,6 @@ def test_faces_outward_and_no_slivers(hand):
 
 
 def test_no_self_intersection_in_open_poses(hand):
-    from s2hand.train.openhand.gestures import GESTURES
-
     faces = hand["f"].astype(np.int64)
     for pose in (np.zeros(45), GESTURES["flat"], GESTURES["spread"], GESTURES["relaxed"]):
         assert len(crossing_faces(posed(hand, pose), faces)) == 0
@@ -179,8 +213,6 @@ def test_pose_components(hand):
 
 
 def test_a_fist_keeps_its_volume(hand):
-    from s2hand.train.openhand.gestures import GESTURES
-
     faces = hand["f"].astype(np.int64)
     rest, fist = (volume(posed(hand, pose), faces) for pose in (np.zeros(45), GESTURES["fist"]))
     assert -0.055 < fist / rest - 1.0 < 0.02
@@ -189,6 +221,15 @@ def test_a_fist_keeps_its_volume(hand):
 def test_files_are_small_and_consistent(hand):
     assert (ASSETS / "open_hand.npz").stat().st_size < 1_500_000
     assert model_digest(hand) == (ASSETS / "open_hand.sha256").read_text().strip()
+
+
+def test_the_same_arrays_are_written_as_the_same_bytes(hand, tmp_path):
+    for name in ("one", "other"):
+        write_model(tmp_path / name / "hand.npz", hand)
+    assert (tmp_path / "one/hand.npz").read_bytes() == (tmp_path / "other/hand.npz").read_bytes()
+    with np.load(tmp_path / "one/hand.npz", allow_pickle=False) as content:
+        assert model_digest(dict(content)) == (tmp_path / "one/hand.sha256").read_text().strip() == model_digest(hand)
+    assert {path.name for path in (tmp_path / "one").iterdir()} == {"hand.npz", "hand.sha256"}
 
 
 def test_the_generator_makes_the_committed_file(hand):

@@ -2,13 +2,13 @@
 
 import hashlib
 import io
-import os
 import zipfile
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
+from s2hand.datasets.files import replacing
 from s2hand.train.openhand.correctives import pose_correctives
 from s2hand.train.openhand.mesh import build_mesh
 from s2hand.train.openhand.poses import pose_space, sample_poses
@@ -66,15 +66,14 @@ def model_digest(model: Model) -> str:
 
 
 def write_model(path: Path, model: Model) -> None:
-    """Writes a compressed npz without timestamps, beside its place and then into it; its digest goes next to it."""
+    """Writes a compressed npz without timestamps; its digest goes next to it."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(path.name + ".part")
-    with zipfile.ZipFile(part, "w") as archive:
+    with replacing(path) as temporary, zipfile.ZipFile(temporary, "w") as archive:
         for name in sorted(model):
             content = io.BytesIO()
             np.lib.format.write_array(content, model[name], allow_pickle=False)
             entry = zipfile.ZipInfo(f"{name}.npy", date_time=(1980, 1, 1, 0, 0, 0))
             entry.compress_type = zipfile.ZIP_DEFLATED
             archive.writestr(entry, content.getvalue(), compresslevel=9)
-    os.replace(part, path)
-    path.with_suffix(".sha256").write_text(model_digest(model) + "\n", encoding="ascii")
+    with replacing(path.with_suffix(".sha256")) as temporary:
+        temporary.write_text(model_digest(model) + "\n", encoding="ascii")

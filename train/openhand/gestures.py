@@ -16,8 +16,6 @@ _STRAIGHT = np.deg2rad([[0, 0, 0]] + 4 * [[-2, 0, 0]])
 _CURLED = np.deg2rad([[28, 50, 65], [86, 107, 68], [88, 108, 68], [89, 104, 66], [88, 98, 60]])
 _FAN = np.deg2rad([14.0, 10.0, 1.0, -8.0, -16.0])
 _TOGETHER = 0.6  # the share of the fan that a full bend of the knuckles takes back
-_ABOUT_HAND = np.deg2rad(72.0)
-"""How far the thumb's base turns about the hand's length when fully opposed."""
 _DIGIT_ROWS = np.array([digit_joints(digit) for digit in DIGITS]) - 1
 
 
@@ -54,27 +52,6 @@ def _converging(knuckles: Array) -> Array:
     """The splays [..., 5] that close the gaps between fingers whose first joints bend by `knuckles` [..., 5]."""
     closing: Array = -_TOGETHER * _FAN * np.clip(knuckles / np.deg2rad(90.0), 0.0, 1.0) * (np.arange(5) > 0)
     return closing
-
-
-def finger_pose(
-    curl: npt.ArrayLike,
-    splay: npt.ArrayLike = 0.0,
-    opposition: npt.ArrayLike = 0.0,
-    noise: npt.ArrayLike = 0.0,
-) -> Array:
-    """Axis-angle [..., 45] from a few numbers per finger.
-
-    `curl` [..., 5]: 0 straight, 1 fully bent (all joints of the digit together); `splay` one number or [..., 5]: 0
-    side by side as at rest, 1 spread wide, negative pressed together, fading as a finger bends; `opposition` [...]: the
-    thumb's base, 0 beside the palm to 1 in front of the little finger's side; `noise` [..., 5, 3] radians, added to
-    the flexions.
-    """
-    curl = np.asarray(curl, dtype=np.float64)
-    flexion = _STRAIGHT + curl[..., None] * (_CURLED - _STRAIGHT) + noise
-    wide = np.broadcast_to(splay, curl.shape) * _FAN
-    fading = 1.0 - 0.9 * np.clip(curl, 0.0, 1.0) * np.array([0.0, 1.0, 1.0, 1.0, 1.0])
-    splays = wide * fading + _converging(flexion[..., 0])
-    return joint_pose(flexion, splays, np.asarray(opposition) * _ABOUT_HAND)
 
 
 def _degrees(
