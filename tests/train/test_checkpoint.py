@@ -11,6 +11,7 @@ from safetensors.torch import save_file
 from s2hand.datasets.packs import Pack
 from s2hand.train.checkpoint import (
     BEST,
+    FORMAT,
     STATE,
     WEIGHTS,
     CheckpointError,
@@ -24,7 +25,7 @@ from s2hand.train.checkpoint import (
 )
 from s2hand.train.mano import HandModel, load_hand_model
 from s2hand.train.model import HandNetwork, project
-from s2hand.train.predict import predict
+from s2hand.train.predict import Predictions, predict
 from s2hand.train.settings import EncoderSettings, TrainSettings
 
 SETTINGS = TrainSettings(encoder=EncoderSettings(pretrained="never", grid=2))
@@ -125,6 +126,27 @@ def test_a_damaged_checkpoint_is_refused(trained, tmp_path, damage):
     (tmp_path / WEIGHTS).write_bytes(content[:-1000] if damage is None else damage)
     with pytest.raises(CheckpointError, match="train again"):
         read_checkpoint(tmp_path)
+
+
+def test_a_checkpoint_of_another_format_is_refused(tmp_path):
+    save_file({"encoder.head.weight": torch.zeros(1)}, tmp_path / WEIGHTS, {"format": "0"})
+    with pytest.raises(CheckpointError, match=f"format: expected {FORMAT}, found 0"):
+        read_checkpoint(tmp_path)
+
+
+def test_weights_of_another_network_are_refused(tiny_pack, hand, tmp_path):
+    identity = Identity(SETTINGS, hand_digest(hand), "data", 64, "code")
+    write_weights(tmp_path / WEIGHTS, {"encoder.head.weight": torch.zeros(1)}, identity)
+    with pytest.raises(CheckpointError, match="not the weights of this network; train again"):
+        predict(tmp_path, Pack(tiny_pack))
+
+
+@pytest.mark.parametrize("field", ["vertices_cam", "joints_px", "codes"])
+def test_predictions_that_do_not_belong_together_are_refused(field):
+    shapes = {"joints_cam": (2, 21, 3), "vertices_cam": (2, 778, 3), "joints_px": (2, 21, 2), "codes": (2, 47)}
+    arrays = {name: np.zeros((1, *shape[1:]) if name == field else shape, np.float32) for name, shape in shapes.items()}
+    with pytest.raises(ValueError, match=rf"Predictions.{field}: expected \(2, .*, found \(1, "):
+        Predictions(**arrays)
 
 
 def test_state_is_only_for_the_same_run(tmp_path):

@@ -132,6 +132,22 @@ def test_always_fails_without_weights(nowhere):
         pretrained.backbone_weights("always")
 
 
+def test_a_damaged_cache_is_told_from_an_empty_one(monkeypatch, tmp_path):
+    (tmp_path / "model.safetensors").write_bytes(b"half a download")
+    monkeypatch.setattr(pretrained, "cached_weights", lambda: tmp_path / "model.safetensors")
+    with pytest.raises(ValueError, match=r"model\.safetensors: not a readable weights file .*; delete it"):
+        pretrained.backbone_weights("auto")
+
+
+def test_offline_nobody_is_asked(monkeypatch):
+    asked = []
+    monkeypatch.setattr(pretrained, "cached_weights", lambda: None)
+    monkeypatch.setattr(pretrained.socket, "create_connection", lambda *args, **_: asked.append(args))
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    assert pretrained.backbone_weights("auto") is None
+    assert asked == []
+
+
 def test_cached_weights_are_used(monkeypatch, tmp_path):
     weights = {key: value.contiguous() for key, value in encoder().backbone.state_dict().items()}
     weights["conv_stem.weight"] = torch.full_like(weights["conv_stem.weight"], 7)

@@ -286,10 +286,16 @@ def test_bfloat16_trains(tiny_pack, tmp_path):
     assert all(tensor.dtype != torch.bfloat16 for tensor in weights(tmp_path).values())
 
 
-def test_a_loss_that_is_not_finite_stops_with_term_epoch_and_image(broken_pack, tmp_path):
+def test_a_loss_that_is_not_finite_stops_with_term_epoch_and_image(broken_pack, tmp_path, mano_pickle):
     with pytest.raises(NonFiniteLossError, match=r"shape, epoch 1, step [12]: E_loc is not finite .* broken\.jpg;"):
         train(settings(), broken_pack, tmp_path)
     assert "E_loc is not finite for the rows [3]" in reproduce(tmp_path / CRASH)
+    with pytest.raises(ValueError, match="from a training with another hand model than .*; give it with --hand-model"):
+        reproduce(tmp_path / CRASH, str(mano_pickle))
+    kept = torch.load(tmp_path / CRASH, weights_only=True)
+    kept["batch"] = {name: value.clamp(max=64) for name, value in kept["batch"].items()}
+    torch.save(kept, tmp_path / "mended.pt")
+    assert reproduce(tmp_path / "mended.pt").startswith("all terms are finite here: E_loc ")
 
 
 def test_what_reproduces_nothing_says_so(tiny_pack, tmp_path):

@@ -39,6 +39,8 @@ def render_mesh(
     Which face a sample shows is decided first; where on the face, how deep and in what colour is plain
     autograd. The gradient of that decision, at the edges of what is seen, is `move_edges`.
     """
+    if vertices.ndim != 3 or vertices.shape[2] != 3:
+        raise ValueError(f"vertices: expected [B, V, 3], found {list(vertices.shape)}")
     if colors.shape != vertices.shape:
         raise ValueError(f"colors: expected {list(vertices.shape)}, found {list(colors.shape)}")
     if len(lights) != len(vertices):
