@@ -61,7 +61,11 @@ def test_nothing_is_believed(tags: dict[int, object]) -> None:
 
 
 def test_a_turned_picture_keeps_its_shape() -> None:
-    assert focal_pixels(photograph({FILM: 26, WIDTH: 300, HEIGHT: 400})) is not None
+    turned = focal_pixels(photograph({FILM: 26, WIDTH: 300, HEIGHT: 400}))
+    assert (
+        turned == focal_pixels(photograph({FILM: 26, WIDTH: 400, HEIGHT: 300})) == focal_pixels(photograph({FILM: 26}))
+    )
+    assert turned is not None
 
 
 def test_damaged_exif() -> None:

@@ -221,7 +221,10 @@ def test_render_is_deterministic(sphere: dict[str, torch.Tensor]) -> None:
         ({"K": torch.zeros(3, 3)}, r"K: expected \[2, 3, 3\], found \[3, 3\]"),
         ({"faces": torch.tensor([[0, 1, 108]])}, "indices from 0 to 107, found 0 to 108"),
         ({"supersampling": 0}, "supersampling: expected 1, 2, ..., found 0"),
-        ({"vertices": torch.zeros(108, 3), "colors": torch.zeros(108, 3)}, r"vertices: expected \[B, V, 3\], found \[108, 3\]"),
+        (
+            {"vertices": torch.zeros(108, 3), "colors": torch.zeros(108, 3)},
+            r"vertices: expected \[B, V, 3\], found \[108, 3\]",
+        ),
         ({"faces": torch.zeros(4, 2, dtype=torch.long)}, r"faces: expected \[F, 3\], found \[4, 2\]"),
     ],
 )
