@@ -290,7 +290,7 @@ def test_a_loss_that_is_not_finite_stops_with_term_epoch_and_image(broken_pack, 
     with pytest.raises(NonFiniteLossError, match=r"shape, epoch 1, step [12]: E_loc is not finite .* broken\.jpg;"):
         train(settings(), broken_pack, tmp_path)
     assert "E_loc is not finite for the rows [3]" in reproduce(tmp_path / CRASH)
-    with pytest.raises(ValueError, match="from a training with another hand model than .*; give it with --hand-model"):
+    with pytest.raises(ValueError, match=r"from a training with another hand model than .*; give it with --hand-model"):
         reproduce(tmp_path / CRASH, str(mano_pickle))
     kept = torch.load(tmp_path / CRASH, weights_only=True)
     kept["batch"] = {name: value.clamp(max=64) for name, value in kept["batch"].items()}
