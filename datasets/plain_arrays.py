@@ -43,7 +43,7 @@ def as_shape(shape: object) -> tuple[int, ...]:
     return sizes
 
 
-def numeric_dtype(name: object, order: object = None) -> np.dtype[Any]:
+def numeric_dtype(name: object, order: object) -> np.dtype[Any]:
     """The dtype called `name` ('f8', 'u4', ...) in the byte order '<' or '>'; refuses all but numbers."""
     text = name.decode("latin1") if isinstance(name, bytes) else name
     if not isinstance(text, str) or not _NUMERIC.fullmatch(text):

@@ -128,8 +128,8 @@ def load_estimator(
     device: torch.device,
     scales: Sequence[float],
     variant: Variant,
-    precision: Precision = "auto",
-    compiled: bool = False,
+    precision: Precision,
+    compiled: bool,
 ) -> KeypointEstimator:
     """Read a weight file and build the network that its content belongs to."""
     weights = read_weights(source, KEYPOINT_KINDS)

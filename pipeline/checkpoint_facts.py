@@ -45,7 +45,7 @@ class Facts:
         return asdict(self) | {"path": str(self.path)}
 
 
-def read_facts(checkpoint: Path, hand: str | None = None) -> Facts:
+def read_facts(checkpoint: Path, hand: str | None) -> Facts:
     """Describe a training's folder, or a file of weights in it.
 
     `hand` names a hand model to compare with, beside the open one. Raises CheckpointError for a file that is no

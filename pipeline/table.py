@@ -42,7 +42,7 @@ def read_metrics(file: Path) -> dict[str, Any]:
     return metrics
 
 
-def print_metrics(metrics: Mapping[str, Any], console: Console | None = None) -> None:
+def print_metrics(metrics: Mapping[str, Any]) -> None:
     """Print the metrics as a table."""
     table = Table(title=f"{metrics['hands']} hands held back, {metrics['dataset']}", title_justify="left")
     table.add_column("metric")
@@ -50,7 +50,7 @@ def print_metrics(metrics: Mapping[str, Any], console: Console | None = None) ->
         table.add_column(title, justify="right")
     for row in metric_rows(metrics):
         table.add_row(*row)
-    (console or Console()).print(table)
+    Console().print(table)
 
 
 def metric_rows(metrics: Mapping[str, Any]) -> list[tuple[str, ...]]:

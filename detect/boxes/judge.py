@@ -24,6 +24,7 @@ crops that this box fills to 0.5 to 0.92; 1 / 1.45 = 0.69 is in the middle."""
 LEAST_SCORE = 0.1
 """Boxes with lower scores of the finder are never looked at."""
 
+_LIKELY = 0.5  # the likelihood from which a box counts
 _EDGE = 1e-4  # scores are kept this far from 0 and 1
 
 
@@ -96,7 +97,6 @@ def fit_judge(
     scores: NDArray[np.floating],  # [N]
     opinion: Opinion,
     hits: NDArray[np.bool_],  # [N] whether the box is of a hand
-    threshold: float = 0.5,
 ) -> Judge:
     """Fit the logistic function to boxes of which it is known (Newton's method, a little ridge)."""
     x = _features(scores, opinion)
@@ -107,7 +107,7 @@ def fit_judge(
         curve = (x * (likelihood * (1 - likelihood))[:, None]).T @ x + 1e-2 * np.eye(len(weights))
         weights = weights + np.clip(np.linalg.solve(curve, slope), -2, 2)
     bias, finder, sure, agreement = (round(float(value), 4) for value in weights)
-    return Judge(bias, finder, sure, agreement, threshold)
+    return Judge(bias, finder, sure, agreement, _LIKELY)
 
 
 def _features(scores: NDArray[np.floating], opinion: Opinion) -> NDArray[np.float64]:  # [N, 4]

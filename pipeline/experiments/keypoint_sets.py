@@ -49,7 +49,7 @@ def curve(distances: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 @torch.inference_mode()
-def predict_2d(folder: Path, pack: Pack, batch_size: int, device: str = "auto") -> NDArray[np.float32]:
+def predict_2d(folder: Path, pack: Pack, batch_size: int, device: str) -> NDArray[np.float32]:
     """The joints [N, 21, 2] in pixels of the crop that the 2D branch of a finished training sees in a pack's rows."""
     saved = read_checkpoint(folder, KEYPOINTS)
     network = HourglassBranch(saved.identity.settings.hourglass)

@@ -18,8 +18,8 @@ def predict_submission(
     hand: str,  # as for `load_hand_model`
     pack: Path,
     folder: Path,
-    report: Report | None = None,
-    device: str = "auto",
+    report: Report,
+    device: str,
 ) -> Path:
     """Write the submission of a trained network, from the pack of the data set's evaluation images.
 

@@ -65,9 +65,9 @@ def beside(challenge: Challenge, metrics: Mapping[str, float]) -> dict[str, floa
     return {key: value for key, value in metrics.items() if key not in challenge.names.values()}
 
 
-def print_evaluation(evaluation: Evaluation, console: Console | None = None) -> None:
+def print_evaluation(evaluation: Evaluation) -> None:
     """Print the official numbers, those beside them, and the paper's table with ours as its last row."""
-    console = console or Console()
+    console = Console()
     challenge, metrics = evaluation.challenge, evaluation.metrics
     if metrics is not None:
         console.print(_numbers(evaluation, metrics))

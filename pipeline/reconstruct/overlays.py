@@ -18,6 +18,7 @@ GAP = 4
 QUALITY = 92  # of the JPEG
 _WHOLE_HAND = 200  # pixels of a hand for which lines are as bold as for one that fills the picture
 _THINNEST = 0.4
+_SUPERSAMPLING = 2
 
 
 def draw_overlay(photograph: Image, hands: Sequence[Reconstruction]) -> Image:
@@ -82,7 +83,6 @@ def render_hand(
     vertices_cam: NDArray[np.float32],  # [778, 3]
     K: NDArray[np.float64],  # [3, 3] of the background
     background: Image,
-    supersampling: int = 2,
 ) -> Image:
     """Render the mesh of a hand, its vertices at any place, before a background [h, w, 3]."""
     with torch.no_grad():
@@ -91,7 +91,7 @@ def render_hand(
         faces = torch.from_numpy(hand.faces)
         mesh, camera = torch.from_numpy(vertices_cam)[None], torch.from_numpy(K.astype(np.float32))[None]
         size = (background.shape[0], background.shape[1])
-        rendered = render_mesh(mesh, faces, colors, camera, lights, size, behind, supersampling).rgb[0]
+        rendered = render_mesh(mesh, faces, colors, camera, lights, size, behind, _SUPERSAMPLING).rgb[0]
         picture: Image = (rendered.clamp(0, 1) * 255).round().byte().permute(1, 2, 0).numpy()
     return picture
 

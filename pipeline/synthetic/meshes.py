@@ -139,7 +139,10 @@ def lathe(profile: Floats, sides: int = 20) -> tuple[Floats, Ints, Floats]:
     return vertices.astype(np.float32), loft_faces(len(profile), sides), uv.astype(np.float32)
 
 
-def brick(size: Floats, bevel: float = 0.06) -> tuple[Floats, Ints, Floats]:
+_RIM = 0.06  # of a brick's texture that no face shows, at either side
+
+
+def brick(size: Floats) -> tuple[Floats, Ints, Floats]:
     """A box with sides `size` [3] about the origin -> vertices [24, 3], faces [12, 3], uv; corners are not shared."""
     vertices: list[Floats] = []
     faces: list[list[int]] = []
@@ -154,7 +157,7 @@ def brick(size: Floats, bevel: float = 0.06) -> tuple[Floats, Ints, Floats]:
             start = 4 * len(vertices)
             vertices.append(corners * size / 2)
             faces += [[start, start + 1, start + 2], [start, start + 2, start + 3]]
-            uv.append((square + 1) / 2 * (1 - 2 * bevel) + bevel)
+            uv.append((square + 1) / 2 * (1 - 2 * _RIM) + _RIM)
     return np.concatenate(vertices), np.array(faces, np.int32), np.concatenate(uv).astype(np.float32)
 
 

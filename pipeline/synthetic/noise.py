@@ -35,9 +35,7 @@ def _field_bank() -> dict[float, Floats]:
     return bank
 
 
-def fractal(
-    rng: np.random.Generator, size: int, channels: int = 1, persistence: float = 0.6, coarse: float = 1
-) -> Floats:
+def fractal(rng: np.random.Generator, size: int, channels: int, persistence: float, coarse: float = 1) -> Floats:
     """Multi-octave noise, [size, size, channels] (1 or 3 channels), of mean about 0 and standard deviation about 1.
 
     `persistence` is the amplitude of an octave relative to the next coarser one: .5 is smooth, .9 is grainy; real
@@ -100,7 +98,7 @@ def colour(rng: np.random.Generator) -> tuple[int, int, int]:
     return _bytes(*(warm + cold)[int(sector) % 6])
 
 
-def palette(rng: np.random.Generator, count: int, spread: float = 25) -> list[tuple[int, int, int]]:
+def palette(rng: np.random.Generator, count: int, spread: float) -> list[tuple[int, int, int]]:
     """`count` colours that belong together: a few independent ones and variations of them."""
     roots = np.array([colour(rng) for _ in range(max(2, count // 3))])
     light = rng.normal(0, spread, (count, 1)) + rng.normal(0, spread / 4, (count, 3))

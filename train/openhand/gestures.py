@@ -54,12 +54,9 @@ def _converging(knuckles: Array) -> Array:
     return closing
 
 
-def _degrees(
-    flexion: list[tuple[float, float, float]], splay: tuple[float, ...], opposition: float, twist: float = 0.0
-) -> Array:
-    turned = np.deg2rad([twist, 0.0, 0.0, 0.0, 0.0])
+def _degrees(flexion: list[tuple[float, float, float]], splay: tuple[float, ...], opposition: float) -> Array:
     bends = np.deg2rad(flexion)
-    return joint_pose(bends, np.deg2rad(splay) + _converging(bends[:, 0]), np.deg2rad(opposition), turned)
+    return joint_pose(bends, np.deg2rad(splay) + _converging(bends[:, 0]), np.deg2rad(opposition))
 
 
 _BENT = [(86.0, 107.0, 68.0), (88.0, 108.0, 68.0), (89.0, 104.0, 66.0), (88.0, 98.0, 60.0)]

@@ -10,6 +10,7 @@ from s2hand.train.openhand.skeleton import Array
 
 COUNT = 4000
 _DRAWN = 9000
+_SEED = 7
 _ALLOWED = 1.5  # millimetres of overlap of the capsules that flesh may give way
 _PLAY = np.deg2rad(1.2)  # play of the joints about axes that muscles don't move: keeps the rank at 45
 
@@ -24,9 +25,9 @@ class PoseSpace:
     samples: Array
 
 
-def sample_poses(seed: int = 7) -> Array:
+def sample_poses() -> Array:
     """`COUNT` axis-angle poses [COUNT, 45], each gesture drawn finger by finger, those that collide rejected."""
-    rng = np.random.default_rng(seed)
+    rng = np.random.default_rng(_SEED)
     fingers = [sample_fingers(rng) for _ in range(_DRAWN)]
     thumb, thumb_splay, opposition = sample_thumbs(rng, _DRAWN)
     flexion = np.concatenate([thumb[:, None], np.array([f for f, _ in fingers])], axis=1)

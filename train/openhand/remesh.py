@@ -24,6 +24,8 @@ class Patch:
 Point = tuple[float, float, float]
 Face = tuple[int, int, int]
 
+_STRENGTH = 0.5  # of the way to its neighbours' mean that a vertex goes at a time
+
 
 def _minus(a: Point, b: Point) -> Point:
     return (a[0] - b[0], a[1] - b[1], a[2] - b[2])
@@ -180,7 +182,7 @@ class _Editor:
         self.add(d, b, c)
         return True
 
-    def relax(self, surface: HandSurface, strength: float = 0.5) -> None:
+    def relax(self, surface: HandSurface) -> None:
         """Moves free vertices towards their neighbours' mean along the surface, then back onto it."""
         free = [v for v in sorted(self.around) if v >= self.fixed and self.around[v]]
         here = np.array([self.points[v] for v in free])
@@ -195,7 +197,7 @@ class _Editor:
         normal = gradient / np.maximum(np.linalg.norm(gradient, axis=1, keepdims=True), 1e-9)
         shift = mean - here
         shift -= np.sum(shift * normal, axis=1, keepdims=True) * normal
-        there = np.round(surface.project(here + strength * shift, PALM, steps=3), 6)
+        there = np.round(surface.project(here + _STRENGTH * shift, PALM, steps=3), 6)
         for row, v in enumerate(free):
             self.points[v] = (float(there[row, 0]), float(there[row, 1]), float(there[row, 2]))
 

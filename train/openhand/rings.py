@@ -25,9 +25,12 @@ class Tube:
     base_normal: Array
 
 
-def cast(surface: HandSurface, owner: int, origins: Array, directions: Array, far: float = 45.0) -> Array:
+_FAR = 45.0  # millimetres: no ray stays inside for longer
+
+
+def cast(surface: HandSurface, owner: int, origins: Array, directions: Array) -> Array:
     """Where rays [N, 3] from inside first leave the surface: bisection, distances [N] in millimetres."""
-    steps = np.linspace(0.0, far, 61)
+    steps = np.linspace(0.0, _FAR, 61)
     places = origins + steps[:, None, None] * directions
     outside = surface.value(places.reshape(-1, 3), owner).reshape(len(steps), -1) > 0.0
     first = np.argmax(outside, axis=0)

@@ -219,7 +219,7 @@ def run_in_bands(work: Callable[[int, int, int], None], batch: int, height: int,
     run_tasks(lambda number: work(*tasks[number]), len(tasks), threads)
 
 
-def run_tasks(work: Callable[[int], None], count: int, threads: int | None = None) -> None:
+def run_tasks(work: Callable[[int], None], count: int, threads: int | None) -> None:
     """Call work(0) to work(count - 1) on some threads, which end before the call does."""
     threads = min(threads or os.cpu_count() or 1, count)
     if threads < 2:
