@@ -126,3 +126,21 @@ def test_photographs_that_do_not_fit_the_memory_together_are_searched_one_by_one
     assert [(failure.image, failure.reason[:45]) for failure in result.failures] == [
         ("large", "image of 80 x 60 pixels: too large for the me")
     ]
+
+
+def test_a_crop_that_is_too_large_fails_its_photograph_only(bright_spot, monkeypatch):
+    detector, given = HandDetector(bright_spot()), {name: (HandBox(Box(0, 0, 20, 20), "right"),) for name in "abc"}
+    detect = detector.detect
+
+    def limited(crops, hand):
+        if any(crop[3, 4].min() < 255 for crop in crops):
+            raise ValueError("image of 20 x 20 pixels: too large for the memory; scale it down")
+        return detect(crops, hand)
+
+    monkeypatch.setattr(HandDetector, "detect", lambda self, crops, hand: limited(crops, hand))
+    group = [loaded("a", spots=[(4, 3)]), loaded("b"), loaded("c", spots=[(4, 3)])]
+    result = HandFinder(detector, Given(given)).find(group)
+    assert [row.image for row in result.rows] == ["a", "c"]
+    assert [(one.image, one.reason.partition(": ")[2]) for one in result.failures] == [
+        ("b", "too large for the memory; scale it down")
+    ]

@@ -129,3 +129,13 @@ def test_weights_can_be_trained_further(dots, tmp_path):
             torch.testing.assert_close(tensors(second.weights)[name], tensor, rtol=1e-3, atol=1e-4)
     with safe_open(second.weights, "pt") as file:
         assert len(file.metadata()["start_sha256"]) == 64
+
+
+def test_a_damaged_checkpoint_is_refused_and_kept(dots, tmp_path):
+    with pytest.raises(StopError):
+        fit(TINY, dots, tmp_path / "out", stop_at(104))
+    (checkpoint,) = (tmp_path / "out").glob("*.pt")
+    checkpoint.write_bytes(checkpoint.read_bytes()[:-1000])
+    with pytest.raises(ValueError, match=f"{checkpoint.name}: not a whole checkpoint; delete it to start again"):
+        fit(TINY, dots, tmp_path / "out", ignore)
+    assert checkpoint.exists()

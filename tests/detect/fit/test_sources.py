@@ -130,3 +130,24 @@ def test_labels_of_missing_photographs_are_named(tmp_path):
     (tmp_path / "images/7.png").unlink()
     with pytest.raises(ValueError, match=r"1 of 1 images are missing, the first images/7.png"):
         open_source(tmp_path)
+
+
+def test_a_split_without_photographs_is_refused(dots, tmp_path):
+    dots._records["evaluation"] = []
+    with pytest.raises(ValueError, match="dots: has no photographs for evaluation; expected some"):
+        load_samples(dots, "evaluation", tmp_path / "cache", quiet)
+
+
+@pytest.mark.parametrize("content", ["[]", "{}", '"a"'])
+def test_labels_that_are_none_are_refused(tmp_path, content):
+    (tmp_path / "labels.json").write_text(content)
+    with pytest.raises(ValueError, match=r"labels\.json: expected an object with one entry per image, found "):
+        open_source(tmp_path)
+
+
+def test_fewer_samples_are_spread_over_all(dots, tmp_path):
+    samples = load_samples(dots, "training", tmp_path / "cache", quiet)
+    few = samples.take(3)
+    assert [few.points[n].tolist() for n in range(3)] == [samples.points[n].tolist() for n in (0, 12, 23)]
+    assert few.mask(0) is not None
+    assert samples.take(100) is samples
