@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from s2hand.detect.interrupts import EXIT_INTERRUPTED, speaks_for_all
+from s2hand.datasets.process import is_first
+from s2hand.detect.interrupts import EXIT_INTERRUPTED
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -38,7 +39,7 @@ def user_errors(after_interrupt: str, quiet: bool = False) -> Iterator[None]:
         _complain(f"error: {error}", "red")
         raise typer.Exit(EXIT_USER_ERROR) from error
     except KeyboardInterrupt as error:
-        if speaks_for_all():
+        if is_first():
             _complain(f"interrupted: {after_interrupt}", "yellow")
         raise typer.Exit(EXIT_INTERRUPTED) from error
     finally:

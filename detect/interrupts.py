@@ -1,11 +1,12 @@
 """Ctrl-C, which a terminal sends to every process of a command, though one of them should answer."""
 
-import os
 import signal
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from threading import current_thread, main_thread
+
+from s2hand.datasets.process import is_first
 
 EXIT_INTERRUPTED = 130
 """What a shell gives for a process that Ctrl-C ended."""
@@ -24,17 +25,12 @@ def deaf_to_interrupts() -> Iterator[None]:
         signal.signal(signal.SIGINT, before)
 
 
-def speaks_for_all() -> bool:
-    """Whether this process is the only one, or the first of those that a launcher has started."""
-    return os.environ.get("RANK", "0") == "0"
-
-
 @contextmanager
 def interruptible() -> Iterator[None]:
     """End the process in one line on a Ctrl-C that comes before a command has begun, while modules are loaded."""
     try:
         yield
     except KeyboardInterrupt:
-        if speaks_for_all():
+        if is_first():
             sys.stderr.write("interrupted: nothing had begun\n")
         sys.exit(EXIT_INTERRUPTED)

@@ -1,6 +1,5 @@
 """One detection run as any process sees it: what to detect, and the tools for it, made once per process."""
 
-import os
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -8,6 +7,7 @@ from functools import partial
 from pathlib import Path
 
 from s2hand.datasets.manifest import shard_name
+from s2hand.datasets.process import core_count
 from s2hand.datasets.rows import Provenance
 from s2hand.datasets.shards import ShardStore, fingerprint
 from s2hand.detect.detector import HandDetector, find_device
@@ -140,4 +140,4 @@ def compute_count(device: str) -> int:
     """Return how many threads should compute at once in a process that has this machine for itself."""
     if find_device(device).type == "cuda":
         return THREADS_ON_GPU
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return core_count()

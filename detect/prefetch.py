@@ -1,6 +1,5 @@
 """Image files read and decoded ahead of the network, in order, with bounded memory."""
 
-import os
 from collections import deque
 from collections.abc import Generator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -13,6 +12,7 @@ from numpy.typing import NDArray
 
 from s2hand.datasets.image_files import ImageError, ImageMemoryError
 from s2hand.datasets.listing import read_item
+from s2hand.datasets.process import core_count
 from s2hand.datasets.shards import Source
 from s2hand.detect.detector import size_problem
 
@@ -71,7 +71,7 @@ def prefetch(root: Path, names: Sequence[str], enough: int | None = None) -> Gen
     waiting: deque[Future[Loaded]] = deque()
     upcoming = iter(enumerate(names))
     budget = _Budget(enough)
-    pool = ThreadPoolExecutor(min(MOST_THREADS, os.cpu_count() or 1), thread_name_prefix="decode")
+    pool = ThreadPoolExecutor(min(MOST_THREADS, core_count()), thread_name_prefix="decode")
     try:
         while True:
             while len(waiting) < AHEAD and (item := next(upcoming, None)) is not None:

@@ -1,11 +1,11 @@
 """Training as one watches it: a bar with throughput and time left, and every term of the loss below."""
 
-import os
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from s2hand.datasets.process import is_first
 from s2hand.detect.console import LOG_EVERY_SECONDS, duration, is_quiet
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ def show_training() -> Iterator[Show]:
     from rich.console import Console
 
     console = Console(stderr=True)
-    if is_quiet() or os.environ.get("RANK", "0") != "0":
+    if is_quiet() or not is_first():
         yield lambda report: None
     elif console.is_terminal:
         with _live(console) as show:

@@ -1,12 +1,13 @@
 """This machine in words: processor, cores, memory, GPUs."""
 
-import os
 import platform
 import shutil
 import subprocess
 from pathlib import Path
 
 import psutil
+
+from s2hand.datasets.process import core_count
 
 GB = 1e9
 _PATIENCE_S = 5.0
@@ -40,8 +41,3 @@ def processor_name() -> str:
     lines = info.read_text(encoding="utf-8").splitlines() if info.exists() else []
     names = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
     return next(names, platform.processor() or "processor not told")
-
-
-def core_count() -> int:
-    """Return how many cores this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import typer
 
+from s2hand.datasets.process import core_count, is_first
 from s2hand.detect.console import EXIT_USER_ERROR, is_quiet
 from s2hand.detect.interrupts import EXIT_INTERRUPTED
 from s2hand.pipeline.live import show_training
@@ -63,11 +64,6 @@ def _trained(out: Path, seconds: float) -> Trained:
     return Trained(out / WEIGHTS, len(rows), float(rows[-1]["loss"]), seconds)
 
 
-def is_first() -> bool:
-    """Whether this is the only process, or the first of those that torchrun has started: the one that writes."""
-    return os.environ.get("RANK", "0") == "0"
-
-
 def _show_log() -> None:
     """Print what the package logs, by the first process only."""
     logger = logging.getLogger("s2hand")
@@ -96,7 +92,7 @@ def _launch(count: int) -> None:
     from torch.distributed.run import parse_args, run
 
     _quieten_launcher()
-    share = max(1, (os.cpu_count() or 1) // count)
+    share = max(1, core_count() // count)
     os.environ.setdefault("OMP_NUM_THREADS", str(share))
     # Not SIGHUP, which nohup has switched off.
     os.environ.setdefault("TORCHELASTIC_SIGNALS_TO_HANDLE", "SIGINT,SIGTERM")

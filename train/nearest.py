@@ -5,12 +5,13 @@ releases the interpreter's lock; plain threads spread the samples over the cores
 that a later fork (a data loader's) finds none. The readable twin, with a k-d tree, is in the tests.
 """
 
-import os
 from concurrent.futures import ThreadPoolExecutor
 
 import numba
 import numpy as np
 from numpy.typing import NDArray
+
+from s2hand.datasets.process import core_count
 
 Floats = NDArray[np.float64]
 
@@ -25,7 +26,7 @@ def shares_within(points: Floats, others: Floats, distances: Floats) -> Floats:
     points = np.ascontiguousarray(points, np.float64)
     by_axis = np.ascontiguousarray(others.transpose(0, 2, 1), np.float64)
     squares = np.asarray(distances, np.float64) ** 2
-    workers = max(1, min(len(points), _cores()))
+    workers = max(1, min(len(points), core_count()))
     chunks = [slice(k * len(points) // workers, (k + 1) * len(points) // workers) for k in range(workers)]
     with ThreadPoolExecutor(workers) as pool:
         list(pool.map(lambda part: _count_within(points[part], by_axis[part], squares, counts[part]), chunks))
@@ -53,7 +54,3 @@ def _count_within(points: Floats, others: Floats, squares: Floats, counts: NDArr
                         dx, dy, dz = xs[q] - x, ys[q] - y, zs[q] - z
                         hits += dx * dx + dy * dy + dz * dz < squares[d]
                 counts[sample, d] += hits > 0
-
-
-def _cores() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -1,7 +1,6 @@
 """Import: labels of another program and the images they are of become keypoint shards, as detection writes them."""
 
 import importlib
-import os
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ from s2hand.datasets.imports import FORMATS
 from s2hand.datasets.imports.labels import LabelledHand, Labels
 from s2hand.datasets.listing import read_item
 from s2hand.datasets.manifest import MANIFEST, Manifest, read_manifest
+from s2hand.datasets.process import core_count
 from s2hand.datasets.records import Hand
 from s2hand.datasets.rows import HandRow, Provenance
 from s2hand.datasets.shards import Failure, ShardStore, Source
@@ -60,7 +60,7 @@ def import_labels(
     store = ShardStore(out, _provenance(labels, name, hand))
     chunks = [names[first : first + shard_size] for first in range(0, len(names), shard_size)]
     report = progress or (lambda done, total: None)
-    with store.writing(), ThreadPoolExecutor(min(MOST_THREADS, os.cpu_count() or 1)) as pool:
+    with store.writing(), ThreadPoolExecutor(min(MOST_THREADS, core_count())) as pool:
         for number, chunk in enumerate(chunks):
             report(number * shard_size, len(names))
             made = list(pool.map(partial(_label, images), chunk, [found[image] for image in chunk]))

@@ -1,12 +1,12 @@
 """Train the slim network on labelled photographs."""
 
 import json
-import os
 from dataclasses import asdict
 from pathlib import Path
 
 from torch import nn
 
+from s2hand.datasets.process import core_count
 from s2hand.detect.fit.draw import KeypointLoss
 from s2hand.detect.fit.labelled import Source
 from s2hand.detect.fit.measure import calibrate, measure, summarize
@@ -36,7 +36,7 @@ def fit(
     )
     provenance = Provenance(settings, data.name, training.labels_sha256, weights.sha256 if weights else None)
     held_back = held_back.take(settings.validation_images)
-    with compute_threads(settings.workers or len(os.sched_getaffinity(0))) as pool:
+    with compute_threads(settings.workers or core_count()) as pool:
         network = build_slim(settings.seed)
         if weights is not None:
             load_stored(network, weights.tensors)

@@ -1,6 +1,5 @@
 """Python, torch, GPU, Triton, memory and disk of this machine."""
 
-import os
 import platform
 import shutil
 from importlib.metadata import version
@@ -9,6 +8,7 @@ from pathlib import Path
 import psutil
 import torch
 
+from s2hand.datasets.process import core_count
 from s2hand.detect.precision import has_bfloat16
 from s2hand.pipeline.doctor.finding import Finding, MissingError, look
 from s2hand.pipeline.doctor.needs import disk_bytes
@@ -65,7 +65,7 @@ def driver_version() -> str | None:
 
 def _memory() -> str:
     memory = psutil.virtual_memory()
-    found = f"{memory.available / GB:.1f} of {memory.total / GB:.1f} GB free, {os.cpu_count()} CPU cores"
+    found = f"{memory.available / GB:.1f} of {memory.total / GB:.1f} GB free, {core_count()} CPU cores"
     if memory.available < LEAST_MEMORY:
         raise MissingError(f"{found}; at least {LEAST_MEMORY / GB:.0f} GB are wanted")
     return found

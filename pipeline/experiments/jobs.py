@@ -17,6 +17,7 @@ from multiprocessing.synchronize import Event
 from pathlib import Path
 from queue import Empty
 
+from s2hand.datasets.process import core_count
 from s2hand.detect.console import Report as Show
 from s2hand.detect.console import note, show_progress
 from s2hand.detect.interrupts import deaf_to_interrupts
@@ -45,7 +46,7 @@ def usual_jobs() -> int:
     """How many trainings run at a time on this machine: one with a GPU, otherwise one per core, up to `MOST`."""
     import torch
 
-    return 1 if torch.cuda.is_available() else min(os.cpu_count() or 1, MOST)
+    return 1 if torch.cuda.is_available() else min(core_count(), MOST)
 
 
 def run_jobs(name: str, jobs: Sequence[Job], count: int) -> None:
@@ -55,7 +56,7 @@ def run_jobs(name: str, jobs: Sequence[Job], count: int) -> None:
     """
     waiting = list({job.folder: job for job in jobs}.values())
     context = multiprocessing.get_context("spawn")
-    threads = max(1, (os.cpu_count() or 1) // count)
+    threads = max(1, core_count() // count)
     seen: Queue[tuple[str, int]] = context.Queue()
     stop = context.Event()
     # An exception at any point could leave a future locked, and the shutdown waiting for it.

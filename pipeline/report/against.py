@@ -7,10 +7,10 @@ configured. A revision may be whatever git calls one, or the name of a `dvc exp`
 from pathlib import Path
 
 from s2hand.datasets.files import DataError, replacing
+from s2hand.pipeline.git import git
 from s2hand.pipeline.layout import METRICS, PER_JOINT, PREPARED
 from s2hand.pipeline.params import PARAMS_FILE
 from s2hand.pipeline.report.changes import read_parameters
-from s2hand.pipeline.report.git import git
 from s2hand.pipeline.report.lock import LOCK
 from s2hand.pipeline.report.predicted_hands import TABLE
 from s2hand.pipeline.report.project import Project

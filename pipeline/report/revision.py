@@ -3,7 +3,7 @@
 from importlib.metadata import version
 
 from s2hand.datasets.files import sha256_file
-from s2hand.pipeline.report.git import git
+from s2hand.pipeline.git import git
 from s2hand.pipeline.report.lock import LOCK
 from s2hand.pipeline.report.project import Project
 

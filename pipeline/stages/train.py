@@ -2,8 +2,9 @@
 
 import shutil
 
+from s2hand.datasets.process import is_first
 from s2hand.pipeline.layout import HISTORY, MODEL, TRAIN_PACK
-from s2hand.pipeline.training import is_first, run_training
+from s2hand.pipeline.training import run_training
 
 
 def run() -> None:

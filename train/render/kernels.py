@@ -23,13 +23,14 @@ from __future__ import annotations
 
 import itertools
 import math
-import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
 import numba
 import numpy as np
 from numpy.typing import NDArray
+
+from s2hand.datasets.process import core_count
 
 NEAR = 0.1
 """Samples at this depth (metres) or nearer are not drawn, by default."""
@@ -212,7 +213,7 @@ def run_in_bands(work: Callable[[int, int, int], None], batch: int, height: int,
     Images are cut into bands of rows only when there are fewer of them than threads. The threads end before
     the call does: a process forked later finds none to wait for.
     """
-    threads = threads or os.cpu_count() or 1
+    threads = threads or core_count()
     bands = max(1, min(height, math.ceil(threads / max(batch, 1))))
     edges = [height * band // bands for band in range(bands + 1)]
     tasks = [(item, low, high) for item in range(batch) for low, high in itertools.pairwise(edges)]
@@ -221,7 +222,7 @@ def run_in_bands(work: Callable[[int, int, int], None], batch: int, height: int,
 
 def run_tasks(work: Callable[[int], None], count: int, threads: int | None) -> None:
     """Call work(0) to work(count - 1) on some threads, which end before the call does."""
-    threads = min(threads or os.cpu_count() or 1, count)
+    threads = min(threads or core_count(), count)
     if threads < 2:
         for number in range(count):
             work(number)

@@ -1,7 +1,6 @@
 """Train the finder of hands on scenes that are put together anew for each step."""
 
 import json
-import os
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
 from pathlib import Path
@@ -10,6 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from s2hand.datasets.process import core_count
 from s2hand.datasets.records import Split
 from s2hand.detect.boxes.fit.compose import Scene, compose
 from s2hand.detect.boxes.fit.loss import make_targets, scene_loss
@@ -69,7 +69,7 @@ def fit_boxes(
     splits: tuple[Split, Split] = ("training", "evaluation")
     (training, digest), (evaluation, _) = (load_pieces(data, split) for split in splits)
     provenance = Provenance(settings, data.name, digest, weights.sha256 if weights else None)
-    with compute_threads(settings.workers or len(os.sched_getaffinity(0))) as pool:
+    with compute_threads(settings.workers or core_count()) as pool:
         scenes = held_back_scenes(evaluation, settings, pool)
         network = build_boxes_net(settings.seed)
         if weights is not None:

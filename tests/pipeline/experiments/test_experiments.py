@@ -3,6 +3,7 @@
 import csv
 import json
 import os
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -162,6 +163,20 @@ def test_rows_of_unlike_trials_are_refused() -> None:
 
 def test_no_repository_is_no_revision(tmp_path: Path) -> None:
     assert revision(tmp_path) is None
+
+
+def test_a_revision_is_the_commit_and_says_whether_files_differ_from_it(tmp_path: Path) -> None:
+    def git(*arguments: str) -> str:
+        return subprocess.run(["git", *arguments], cwd=tmp_path, capture_output=True, text=True, check=True).stdout
+
+    (tmp_path / "file").write_text("one")
+    git("init", "-q")
+    git("add", "file")
+    git("-c", "user.name=a", "-c", "user.email=a@b.c", "commit", "-q", "-m", "one")
+    commit = git("rev-parse", "HEAD").strip()
+    assert revision(tmp_path) == commit
+    (tmp_path / "file").write_text("another")
+    assert revision(tmp_path) == f"{commit} + changes"
 
 
 # A tiny run of everything

@@ -1,4 +1,4 @@
-"""What git says about a project."""
+"""What git says about a folder."""
 
 import subprocess
 from pathlib import Path
