@@ -51,13 +51,7 @@ class Bench:
 
     def ms(self, call: Callable[[], object], repeats: int = 20, warm_up: int = 3) -> float:
         """Median time of a call; on a GPU until it has finished."""
-
-        def finished() -> None:
-            call()
-            if self.device.type == "cuda":
-                torch.cuda.synchronize(self.device)
-
-        return median_ms(finished, repeats, warm_up, self.clock)
+        return median_ms(call, repeats, warm_up, self.clock, self.device.type)
 
     def peak_tflops(self) -> float:
         """Rate of a product of two large matrices in the network's precision, 10^12 operations per second."""

@@ -59,11 +59,9 @@ def measure(name: str, device: torch.device, batch: int, clock: Callable[[], flo
     @torch.inference_mode()
     def network() -> None:
         reconstructor.network(images, K)
-        if device.type == "cuda":
-            torch.cuda.synchronize()
 
     repeats = max(5, min(20, 64 // batch)) if device.type == "cpu" else 30
-    alone = median_ms(network, repeats, clock=clock)
+    alone = median_ms(network, repeats, clock=clock, device=device.type)
     whole = median_ms(lambda: reconstructor.from_crops(crops, cameras), repeats, clock=clock)
     return {
         "network": name,

@@ -39,7 +39,7 @@ def scene(batch: int, device: str) -> dict[str, torch.Tensor]:
 
 
 def measure(batch: int, supersampling: int, device: str) -> dict[str, str | float | int]:
-    """Time one batch; milliseconds, median. On a GPU until it has finished, after calls that compile the kernels."""
+    """Time one batch; milliseconds, median, after calls that compile the kernels."""
     inputs = scene(batch, device)
     faces, side = inputs["faces"], SIZE * supersampling
     finer = torch.tensor([supersampling, supersampling, 1], device=device)
@@ -58,12 +58,7 @@ def measure(batch: int, supersampling: int, device: str) -> dict[str, str | floa
         (image.rgb.square().sum() + image.depth.sum()).backward()
 
     def time(call: Callable[[], object], repeats: int = 8) -> float:
-        def finished() -> None:
-            call()
-            if device == "cuda":
-                torch.cuda.synchronize()
-
-        return median_ms(finished, repeats)
+        return median_ms(call, repeats, device=device)
 
     row: dict[str, str | float | int] = {
         "device": device,

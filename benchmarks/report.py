@@ -5,7 +5,6 @@ Every script in this folder is run as `python benchmarks/NAME.py` and ends with
 measured with is worth nothing a year later, so they are always written.
 """
 
-import json
 import os
 import platform
 import time
@@ -17,7 +16,9 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from s2hand.pipeline.machine import core_count, processor_name
+from s2hand.datasets.files import write_json
+from s2hand.datasets.process import core_count
+from s2hand.pipeline.machine import processor_name
 
 RESULTS = Path(__file__).parent / "results"
 PACKAGES = ("s2hand", "torch", "numpy", "numba", "opencv-python-headless", "pyarrow", "h5py")
@@ -25,17 +26,11 @@ PACKAGES = ("s2hand", "torch", "numpy", "numba", "opencv-python-headless", "pyar
 Value = str | int | float | bool | None
 
 
-def write_results(
-    name: str,
-    rows: Sequence[Mapping[str, Value]],
-    notes: str = "",
-    folder: Path = RESULTS,
-) -> Path:
-    """Print rows as a table and write them with date, hardware and versions to FOLDER/NAME.json.
+def write_results(name: str, rows: Sequence[Mapping[str, Value]], notes: str) -> None:
+    """Print rows as a table and write them with date, hardware and versions to benchmarks/results/NAME.json.
 
     Every row is one measurement: a flat mapping from column name (with its unit, `time_ms`) to a value.
-    Rows may have different columns. Replaces an earlier file of that name; git keeps the history. Returns
-    the file's path.
+    Rows may have different columns. Replaces an earlier file of that name; git keeps the history.
     """
     if not rows:
         raise ValueError(f"benchmark {name!r}: expected at least one row, found none")
@@ -44,8 +39,7 @@ def write_results(
     for row in rows:
         table.add_row(*(_cell(row.get(column)) for column in columns))
     Console().print(table)
-    folder.mkdir(parents=True, exist_ok=True)
-    path = folder / f"{name}.json"
+    RESULTS.mkdir(parents=True, exist_ok=True)
     report = {
         "name": name,
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
@@ -54,10 +48,7 @@ def write_results(
         "notes": notes,
         "rows": [dict(row) for row in rows],
     }
-    temporary = path.with_suffix(".json.tmp")
-    temporary.write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
-    os.replace(temporary, path)
-    return path
+    write_json(RESULTS / f"{name}.json", report)
 
 
 def hardware() -> dict[str, Value]:
@@ -91,18 +82,27 @@ def median_ms(
     repeats: int = 20,
     warm_up: int = 3,
     clock: Callable[[], float] = time.perf_counter,
+    device: str = "cpu",
 ) -> float:
     """Median time in milliseconds of `call` over `repeats`, after `warm_up` calls that do not count.
 
     Wall time by default; with `clock=time.process_time` that of the processor, which a busy machine hardly
-    changes.
+    changes. On the device "cuda" a call has ended when the GPU has finished.
     """
-    for _ in range(warm_up):
+
+    def finished() -> None:
         call()
+        if device == "cuda":
+            import torch
+
+            torch.cuda.synchronize()
+
+    for _ in range(warm_up):
+        finished()
     times = []
     for _ in range(repeats):
         start = clock()
-        call()
+        finished()
         times.append(clock() - start)
     return 1000.0 * sorted(times)[len(times) // 2]
 

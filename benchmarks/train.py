@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 import torch
 import yaml
-from report import write_results
+from report import Value, write_results
 
 from s2hand.datasets.cameras import Box, project
 from s2hand.datasets.packs import Sample, write_pack
@@ -35,7 +35,6 @@ from s2hand.train.trainer import StageTrainer, make_branches
 IMAGES = 4 * 32560
 """FreiHAND's training images, each seen once per epoch."""
 
-Value = str | float | int
 Times = dict[str, float]
 
 

@@ -5,7 +5,7 @@ from s2hand.datasets.rows import Provenance
 from s2hand.detect.hands import HandFinder
 
 PASSIVE = (
-    *("cli.py", "console.py", "commands", "fit", "boxes/fit", "cluster.py"),
+    *("__main__.py", "cli.py", "console.py", "interrupts.py", "commands", "fit", "boxes/fit", "cluster.py"),
     *("sheet.py", "selection.py", "stats.py", "suspicious.py", "tiles.py"),
     *("drawing.py", "exports", "imports", "packs.py", "safe_pickle.py", "plain_arrays.py"),
     *("folder.py", "freihand.py", "ho3d.py", "ho3d_frames.py", "ho3d_meta.py"),

@@ -30,7 +30,7 @@ app.command(
         "s2hand evaluate --checkpoint outputs/model --hand-model MANO_RIGHT.pkl",
     )
 )(evaluate)
-app.command(epilog=epilog("s2hand report", "s2hand report --out report.html --against main"))(report)
+app.command(epilog=epilog("s2hand report", "s2hand report --against main --out since-main.html"))(report)
 app.command(epilog=epilog("s2hand doctor", "s2hand doctor --params presets/freihand.yaml"))(doctor)
 app.command(epilog=epilog("s2hand synthetic --out data/hands --train 2000 --evaluation 200"))(synthetic)
 app.command(epilog=epilog("s2hand scenes --out data/pieces --hands 9000 --people 2000"))(scenes)

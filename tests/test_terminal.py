@@ -159,6 +159,8 @@ class Finder:
         if name == "{module}":
             os.kill(os.getpid(), signal.SIGINT)
 
+# A shell that runs the tests in the background has them ignore Ctrl-C, and whatever they start.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 sys.meta_path.insert(0, Finder())
 sys.argv = ["{program}", *{words}, "--images", "{ROOT / "docs"}", "--out", "{tmp_path / "out"}"]
 from s2hand.{part}.__main__ import main

@@ -102,14 +102,14 @@ def find_checkpoint(path: Path) -> tuple[Path, str]:
 
 def read_checkpoint(folder: Path, name: str = WEIGHTS) -> Checkpoint:
     """Read the result of a training. Raises CheckpointError where there is none or it is damaged."""
-    path = Path(folder) / name
+    path = folder / name
     if not path.is_file():
         raise CheckpointError(f"{path}: no such file; train first")
     try:
         with safe_open(path, "pt") as file:
             metadata = file.metadata() or {}
             if metadata.get("format") != FORMAT:
-                raise CheckpointError(f"{path}: format: expected {FORMAT}, found {metadata.get('format')}")
+                raise ValueError(f"format: expected {FORMAT}, found {metadata.get('format')}")
             weights = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a dict)
             settings = TrainSettings.model_validate_json(metadata["settings"])
             samples, versions = (json.loads(metadata.get(key, "{}")) for key in ("samples", "versions"))
@@ -131,7 +131,7 @@ def read_state(folder: Path, identity: Identity) -> dict[str, Any] | None:
 
     Raises CheckpointError for a damaged file.
     """
-    path = Path(folder) / STATE
+    path = folder / STATE
     if not path.is_file():
         return None
     try:

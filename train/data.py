@@ -126,9 +126,6 @@ class _Order(Sampler[Tensor]):
     def __init__(self, rows: Tensor) -> None:
         self.rows = rows
 
-    def __len__(self) -> int:
-        return len(self.rows)
-
     def __iter__(self) -> Iterator[Tensor]:
         return iter(self.rows)
 
@@ -147,7 +144,7 @@ def read_rows(pack: Pack, rows: Tensor) -> Arrays:
 
 def free_memory(device: torch.device) -> float:
     """Bytes that are free on a device: of the CPU's memory, this process' share among those of one machine."""
-    if device.type == "cuda":
+    if device.type == "cuda":  # pragma: no cover - needs a GPU
         return float(torch.cuda.mem_get_info(device)[0])
     return float(psutil.virtual_memory().available) / int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
 

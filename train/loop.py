@@ -94,7 +94,7 @@ def pick_device(choice: str) -> torch.device:
     if choice == "cuda" and not available:
         raise ValueError("train.device: cuda: torch finds no GPU here; set it to auto or cpu")
     if available and choice != "cpu":
-        return torch.device("cuda", int(os.environ.get("LOCAL_RANK", "0")))
+        return torch.device("cuda", int(os.environ.get("LOCAL_RANK", "0")))  # pragma: no cover - needs a GPU
     return torch.device("cpu")
 
 
@@ -104,10 +104,12 @@ def held_back(settings: TrainSettings, count: int) -> int:
 
 
 def _check_sizes(settings: TrainSettings, data: TrainingData, path: Path, processes: Processes) -> None:
-    if len(data) - held_back(settings, len(data)) < settings.batch_size:
+    aside = held_back(settings, len(data))
+    if len(data) - aside < settings.batch_size:
+        kept = f", of which train.held_back keeps {aside}" if aside else ""
         raise ValueError(
-            f"{path}: expected at least train.batch_size = {settings.batch_size} samples, "
-            f"found {len(data)}; add images, lower train.batch_size, or begin with presets/folder.yaml"
+            f"{path}: expected at least train.batch_size = {settings.batch_size} samples, found {len(data)}{kept}; "
+            "add images or lower train.batch_size (for small collections: see presets/folder.yaml)"
         )
     if settings.batch_size % processes.count:
         raise ValueError(

@@ -70,7 +70,7 @@ def joined_processes(device: torch.device) -> Iterator[Processes]:
     if count == 1:
         yield Processes()
         return
-    if device.type == "cuda":
+    if device.type == "cuda":  # pragma: no cover - needs a GPU
         torch.cuda.set_device(device)
     dist.init_process_group("nccl" if device.type == "cuda" else "gloo")
     yield Processes(dist.get_rank(), count, os.getppid())

@@ -33,7 +33,7 @@ def make_branches(settings: TrainSettings, hand: HandModel, device: torch.device
         torch.manual_seed(settings.seed)
         branches = Branches(settings, hand)
     branches.to(device=device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-    if device.type == "cuda" and processes.count > 1:
+    if device.type == "cuda" and processes.count > 1:  # pragma: no cover - needs a GPU
         synchronize_batch_norm(branches)
     if settings.compile:
         for module in (branches.reconstruction and branches.reconstruction.encoder, branches.keypoints):

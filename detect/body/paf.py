@@ -4,7 +4,7 @@ A field holds, along a limb, the unit vector from its one end to the other. Two 
 field between them points from the one to the other. The published measure: ten points on the line, their mean
 dot product with the line's direction, less for a line that is longer than half the image's height; at least nine of
 the ten must be above a threshold. Pairs are taken greedily, the best first. The readable twin is
-`s2hand.detect.body.reference.limb_scores`.
+`s2hand.detect.body.reference.limb_score`.
 """
 
 from dataclasses import dataclass

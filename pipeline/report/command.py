@@ -7,11 +7,12 @@ import typer
 
 from s2hand.detect.commands.options import AsJson, Quiet
 from s2hand.detect.console import show_progress, show_summary, user_errors
-from s2hand.pipeline.layout import REPORT
+
+_OUT = Path("report.html")  # beside what the last stage writes, which is DVC's to change
 
 
 def report(
-    out: Annotated[Path, typer.Option(help="The file to write, opened by any browser.")] = REPORT,
+    out: Annotated[Path, typer.Option(help="The file to write, opened by any browser.")] = _OUT,
     project: Annotated[Path, typer.Option(help="The project's folder, in which `dvc repro` was run.")] = Path(),
     against: Annotated[
         str | None, typer.Option(help="A git revision, or another project's folder, to compare with.")

@@ -100,7 +100,7 @@ def test_files_that_are_none(tmp_path: Path) -> None:
         "bad.parquet": "not a Parquet file",
         "bad.csv": "not a CSV file with a header",
         "bad.json": "not valid JSON",
-        ".": "the detection run is not complete",
+        ".": "no detection run lies here",
     }.items():
         if name.startswith("bad"):
             (tmp_path / name).write_bytes(b"" if name.endswith("csv") else b"nothing")

@@ -53,6 +53,9 @@ def test_run_writes_shards_a_sheet_and_a_summary(photographs, tmp_path, options)
         ({"--sheet": "photographs/00.png"}, "photographs/00.png: lies in the photographs' folder"),
         ({"--images": "photographs/00.png", "--sheet": "photographs/00.png"}, "is the photograph itself"),
         ({"--out": "file"}, "file: is a file or below one"),
+        ({"--scales": "1,2"}, "--scales: of OpenPose's network only; leave it out, or give its --weights"),
+        ({"--body-weights": "none.pth"}, "--body-weights: of --localize body only; leave it out, or say so"),
+        ({"--localize": "body", "--body-weights": "none.pth"}, "none.pth: no such weight file"),
     ],
 )
 def test_what_is_wrong_ends_in_one_line(photographs, tmp_path, options, monkeypatch, change, message):

@@ -3,13 +3,18 @@
 import os
 import re
 import signal
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
+import distributed
 import psutil
 import pytest
 from distributed import LocalCluster
 
 from s2hand.datasets import read_keypoints
+from s2hand.datasets.rows import Provenance
 from s2hand.detect import DetectSettings, cluster, run_detection
+from s2hand.detect.interrupts import deaf_to_interrupts
 from s2hand.detect.job import Job
 
 
@@ -141,3 +146,63 @@ def test_a_worker_without_the_files_says_so(tmp_path, settings):
     out.mkdir()
     (out / "token").touch()
     assert cluster.describe(job, out / "token", _Worker).detector == "slim"
+
+
+class _Client:
+    """Knows what workers answer, and has none to wait for."""
+
+    def __init__(self, answers):
+        self.answers = answers
+
+    def run(self, function, job, token):
+        assert token.exists()
+        return self.answers
+
+    def wait_for_workers(self, count, timeout):
+        raise TimeoutError
+
+
+def test_workers_that_would_compute_something_else_are_refused(tmp_path, settings):
+    job = Job(tmp_path, tmp_path / "out", settings)
+    one = Provenance("slim", "0" * 64, {"precision": "float32"}, "c")
+    other = replace(one, parameters={"precision": "bfloat16"})
+    assert cluster._agreed(_Client({"tcp://a": one, "tcp://b": one}), job) == one
+    with pytest.raises(
+        ValueError,
+        match=r"^worker tcp://b would compute other keypoints than tcp://a \(parameters: .*float32.* and .*bfloat16",
+    ):
+        cluster._agreed(_Client({"tcp://a": one, "tcp://b": other}), job)
+    assert list(job.out.iterdir()) == []
+
+
+def test_a_shard_is_made_once_and_of_what_was_agreed_on_only(photographs, tmp_path, settings, monkeypatch):
+    job = Job(photographs, tmp_path / "out", settings)
+    job.out.mkdir()
+    monkeypatch.setattr(distributed, "get_worker", lambda: _Worker)
+    agreed = cluster._tools(job, 0).store.provenance
+    with pytest.raises(ValueError, match=r"a worker computes other keypoints \(code_sha256: other and "):
+        cluster.make_shard(job, 0, ["00.png"], replace(agreed, code_sha256="other"))
+    assert not list(job.out.glob("part-*"))
+    assert cluster.make_shard(job, 0, ["00.png"], agreed) == (0, 1, False)
+    assert cluster.make_shard(job, 0, ["00.png"], agreed) == (0, 1, True)
+    assert cluster.make_shard(job, 0, ["00.png", "02.png"], agreed) == (0, 2, False)
+
+
+def test_a_scheduler_without_workers_says_how_to_start_some():
+    with pytest.raises(
+        ValueError, match=r"--scheduler tcp://x: no worker came within 30 s; start some: dask worker tcp"
+    ):
+        cluster._wait_for_workers(_Client({}), "tcp://x")
+
+
+def test_ctrl_c_is_heard_again_and_left_alone_by_other_threads():
+    before = signal.getsignal(signal.SIGINT)
+
+    def during():
+        with deaf_to_interrupts():
+            return signal.getsignal(signal.SIGINT)
+
+    assert during() == signal.SIG_IGN
+    assert signal.getsignal(signal.SIGINT) == before
+    with ThreadPoolExecutor(1) as pool:
+        assert pool.submit(during).result() == before

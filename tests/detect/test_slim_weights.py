@@ -9,8 +9,8 @@ import pytest
 from s2hand.datasets.cameras import mirror_image
 from s2hand.datasets.images import read_image
 from s2hand.detect import HandDetector
-from s2hand.detect.fit import FitSettings
 from s2hand.detect.fit.measure import hand_sizes
+from s2hand.detect.fit.settings import FitSettings
 from s2hand.detect.weights import read_weights
 
 HANDS = Path(__file__).parent / "reference" / "slim_hands"

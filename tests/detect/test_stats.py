@@ -192,3 +192,11 @@ def test_what_is_no_run_ends_in_one_line(write_run, images, tmp_path):
         assert result.exit_code == 1
         (line,) = result.stderr.splitlines()
         assert line.startswith(f"error: {folder}: {message}")
+
+
+def test_a_run_without_suspicious_hands_names_none(write_run, natural_hands):
+    result = _run(write_run({"a.jpg": [("right", WHOLE, natural_hands[0])]}))
+    assert result.exit_code == 0, result.output
+    assert ["low", "confidence", "0"] in [line.split()[:3] for line in result.stdout.splitlines()]
+    assert "a.jpg" not in result.stdout
+    assert "reasons" not in result.stdout

@@ -38,6 +38,16 @@ def test_a_file_gets_a_line_now_and_then_and_at_the_end(monkeypatch: pytest.Monk
     assert "15 s left" in lines[0]  # 500 samples in 19 s, 400 to go
 
 
+def test_a_terminal_is_redrawn(monkeypatch: pytest.MonkeyPatch) -> None:
+    text = io.StringIO()
+    with live._live(Console(file=text, width=100, force_terminal=True, color_system=None)) as show:
+        show(report(400))
+        show(report(800))
+    shown = text.getvalue()
+    assert "E_loc 12.5" in shown
+    assert "\x1b[" in shown  # where the cursor goes back
+
+
 def test_only_the_first_of_several_processes_shows_anything(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -10,7 +10,7 @@ from PIL import Image
 
 from s2hand.datasets.files import read_json
 from s2hand.pipeline.params import DataParams
-from s2hand.pipeline.sources import INDEX, open_source, source_name, write_index
+from s2hand.pipeline.sources import INDEX, open_source, require_images, source_name, write_index
 
 K = [[480.0, 0, 112], [0, 480, 112], [0, 0, 1]]
 
@@ -71,3 +71,9 @@ def test_the_index_changes_with_what_later_stages_read(tmp_path: Path) -> None:
     assert training() == before
     (root / "training_xyz.json").write_text(json.dumps([[[0.0, 0.0, 0.5]] * 21]))
     assert training() != before
+
+
+def test_a_split_without_images_is_refused(tmp_path: Path) -> None:
+    data = DataParams(source="folder", input=str(tmp_path))
+    with pytest.raises(ValueError, match=r"expected at least one image for evaluation, found none; check data.input"):
+        require_images([], "evaluation", data)

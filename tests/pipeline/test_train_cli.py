@@ -75,7 +75,7 @@ def test_what_all_processes_find_wrong_is_said_once(project: Any, pack: Path) ->
     *log, line = done.stderr.splitlines()
     assert log == ["8 crops of 64 px, 0.00 GB: held in the memory of cpu"]
     assert "expected at least train.batch_size = 64 samples, found 8" in line
-    assert "lower train.batch_size, or begin with presets/folder.yaml" in line
+    assert "add images or lower train.batch_size (for small collections: see presets/folder.yaml)" in line
 
 
 def test_ctrl_c_saves_what_two_processes_have_and_ends_in_one_line(project: Any, pack: Path) -> None:

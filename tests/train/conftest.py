@@ -79,7 +79,7 @@ def _write_tiny_pack(path, broken=False):
 
 
 def _random_hands(count, K):
-    """Joints [count, 21, 2] in pixels of open hands, turned at random, 0.6 m before the camera."""
+    """Joints [count, 21, 2] in pixels of open hands, turned at random, half a metre before the camera."""
     random = torch.Generator().manual_seed(0)
     pose = 0.3 * torch.randn(count, 30, generator=random)
     joints = load_hand_model()(pose, rotation=torch.randn(count, 3, generator=random)).joints

@@ -12,6 +12,7 @@ from s2hand.datasets.packs import Pack
 from s2hand.train.checkpoint import (
     BEST,
     FORMAT,
+    HISTORY,
     STATE,
     WEIGHTS,
     CheckpointError,
@@ -20,6 +21,7 @@ from s2hand.train.checkpoint import (
     hand_digest,
     read_checkpoint,
     read_state,
+    write_history,
     write_state,
     write_weights,
 )
@@ -186,3 +188,10 @@ def test_a_damaged_state_is_refused_and_runs_nothing(tmp_path):
     with pytest.raises(CheckpointError, match="delete it to train from the start"):
         read_state(tmp_path, Identity(SETTINGS, "hand", "data", 64, "code"))
     assert not (tmp_path / "touched").exists()
+
+
+def test_a_history_has_the_columns_of_all_its_rows_and_begins_with_the_first(tmp_path):
+    write_history(tmp_path, [])
+    assert not (tmp_path / HISTORY).exists()
+    write_history(tmp_path, [{"stage": "shape", "E_loc": 0.25}, {"stage": "keypoints", "E_2d": 1 / 3}])
+    assert (tmp_path / HISTORY).read_text() == "stage,E_loc,E_2d\nshape,0.25,\nkeypoints,,0.333333\n"

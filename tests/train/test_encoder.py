@@ -4,10 +4,8 @@ import dataclasses
 
 import pytest
 import torch
-from safetensors.torch import save_file
 from timm.models._efficientnet_blocks import InvertedResidual
 
-from s2hand.train import pretrained
 from s2hand.train.encoder import Anchor, Encoder, GeometryCode, back_project, bounded
 from s2hand.train.integral import expected_places
 from s2hand.train.model import project
@@ -105,57 +103,6 @@ def test_code_of_the_wrong_size_is_refused():
     tensors = {name: torch.zeros(2, width) for name, width in parts.items()}
     with pytest.raises(ValueError, match=r"GeometryCode.rotation: expected \[2, 3, 3\], found \[2, 3\]"):
         GeometryCode(rotation=torch.zeros(2, 3), **tensors)
-
-
-@pytest.fixture
-def nowhere(monkeypatch, tmp_path):
-    """No cached weights, and a hub that can't be reached."""
-
-    def refuse(*args, **kwargs):
-        raise OSError("no network")
-
-    monkeypatch.setattr(pretrained.socket, "create_connection", refuse)
-    monkeypatch.setattr(pretrained, "cached_weights", lambda: None)
-    pretrained._say_from_scratch.cache_clear()
-
-
-def test_auto_starts_from_scratch_and_says_so_once(nowhere, caplog):
-    assert pretrained.backbone_weights("auto") is None
-    assert pretrained.backbone_weights("auto") is None
-    assert [record.message for record in caplog.records if "from scratch" in record.message] == [
-        f"no ImageNet weights here ({pretrained.REPOSITORY}): the network starts from scratch"
-    ]
-
-
-def test_always_fails_without_weights(nowhere):
-    with pytest.raises(ValueError, match=r"train\.encoder\.pretrained: always"):
-        pretrained.backbone_weights("always")
-
-
-def test_a_damaged_cache_is_told_from_an_empty_one(monkeypatch, tmp_path):
-    (tmp_path / "model.safetensors").write_bytes(b"half a download")
-    monkeypatch.setattr(pretrained, "cached_weights", lambda: tmp_path / "model.safetensors")
-    with pytest.raises(ValueError, match=r"model\.safetensors: not a readable weights file .*; delete it"):
-        pretrained.backbone_weights("auto")
-
-
-def test_offline_nobody_is_asked(monkeypatch):
-    asked = []
-    monkeypatch.setattr(pretrained, "cached_weights", lambda: None)
-    monkeypatch.setattr(pretrained.socket, "create_connection", lambda *args, **_: asked.append(args))
-    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
-    assert pretrained.backbone_weights("auto") is None
-    assert asked == []
-
-
-def test_cached_weights_are_used(monkeypatch, tmp_path):
-    weights = {key: value.contiguous() for key, value in encoder().backbone.state_dict().items()}
-    weights["conv_stem.weight"] = torch.full_like(weights["conv_stem.weight"], 7)
-    weights["classifier.weight"] = torch.zeros(1000, 1280)
-    save_file(weights, tmp_path / "model.safetensors")
-    monkeypatch.setattr(pretrained, "cached_weights", lambda: tmp_path / "model.safetensors")
-    network = Encoder(EncoderSettings(pretrained="auto"), ANCHOR)
-    assert (network.backbone.conv_stem.weight == 7).all()
 
 
 @pytest.mark.parametrize("rotation", ["six_d", "axis_angle"])

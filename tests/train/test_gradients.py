@@ -76,3 +76,11 @@ def test_what_is_not_finite_is_named(hand):
     with pytest.raises(NonFiniteLossError, match="E_loc") as caught:
         step_gradients(branches, objective, dataclasses.replace(batch, K=K), half=False)
     assert caught.value.rows.tolist() == [104]
+
+
+def test_where_only_the_sum_is_not_finite_all_samples_are_named(hand, monkeypatch):
+    branches, objective = make(hand)
+    monkeypatch.setattr(objective, "total", lambda terms: torch.tensor(float("inf")))
+    with pytest.raises(NonFiniteLossError, match="loss is not finite") as caught:
+        step_gradients(branches, objective, make_batch(3), half=False)
+    assert caught.value.rows.tolist() == [100, 101, 102]

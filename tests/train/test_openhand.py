@@ -5,11 +5,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from s2hand.train.openhand import poses
 from s2hand.train.openhand.build import build_open_hand, model_digest, write_model
 from s2hand.train.openhand.gestures import GESTURES
+from s2hand.train.openhand.implicit import HandSurface
 from s2hand.train.openhand.kinematics import joint_transforms, rotation_matrix, skin
-from s2hand.train.openhand.mesh import boundary_loops
-from s2hand.train.openhand.skeleton import DIGITS, PARENTS, digit_joints, make_skeleton
+from s2hand.train.openhand.mesh import HandMesh, boundary_loops
+from s2hand.train.openhand.skeleton import DIGITS, PARENTS, Skeleton, digit_joints, make_skeleton
 
 ASSETS = Path(__file__).parents[2] / "train" / "assets"
 
@@ -230,6 +232,19 @@ def test_the_same_arrays_are_written_as_the_same_bytes(hand, tmp_path):
     with np.load(tmp_path / "one/hand.npz", allow_pickle=False) as content:
         assert model_digest(dict(content)) == (tmp_path / "one/hand.sha256").read_text().strip() == model_digest(hand)
     assert {path.name for path in (tmp_path / "one").iterdir()} == {"hand.npz", "hand.sha256"}
+
+
+def test_parts_that_make_no_hand_are_refused(monkeypatch):
+    none = np.zeros(0, int)
+    with pytest.raises(ValueError, match=r"778 vertices and 1538 faces, found \(1, 3\) and \(0, 3\)"):
+        HandMesh(np.zeros((1, 3)), np.zeros((0, 3), int), none, none)
+    with pytest.raises(ValueError, match=r"Skeleton\.tips must have shape \(5, 3\), found \(4, 3\)"):
+        Skeleton(np.zeros((16, 3)), np.zeros((4, 3)), np.zeros((16, 3, 3)))
+    with pytest.raises(ValueError, match="no tube belongs to part 0"):
+        HandSurface(()).value(np.zeros((1, 3)), 0)
+    monkeypatch.setattr(poses, "_DRAWN", 20)
+    with pytest.raises(RuntimeError, match=r"of 20 random poses are free of collisions, 4000 are needed"):
+        poses.sample_poses()
 
 
 def test_the_generator_makes_the_committed_file(hand):

@@ -23,7 +23,6 @@ from s2hand.train.settings import (
 WORKER = """
 import sys
 from pathlib import Path
-from s2hand.train.crash import CRASH
 from s2hand.train.loop import train
 from s2hand.train.settings import TrainSettings
 

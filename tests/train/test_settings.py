@@ -18,3 +18,6 @@ def test_some_stage_trains_the_hand() -> None:
     with pytest.raises(ValidationError, match="nothing would train a hand"):
         TrainSettings(stages=stages)
     assert TrainSettings(stages=stages, start="outputs/earlier").stages.joint.epochs == 0
+    nothing = StagesSettings.model_validate(none | {"keypoints": none["joint"]})
+    with pytest.raises(ValidationError, match="stages: all have 0 epochs"):
+        TrainSettings(stages=nothing, start="outputs/earlier")

@@ -29,6 +29,8 @@ class Capsules:
     pairs: npt.NDArray[np.int64]
 
 
+ALLOWED = 1.5
+"""Millimetres of overlap that flesh may give way."""
 _SHRINK = 0.88  # sections are flatter than they are wide
 
 
@@ -68,8 +70,7 @@ def _can_meet(first: tuple[int, int], second: tuple[int, int]) -> bool:
     """Bones that are joined at their roots always overlap: they are left out."""
     (part, bone), (other, further) = first, second
     if 5 in (part, other):
-        digit, which = (other, further) if part == 5 else (part, bone)
-        return which >= 1 or (digit == 0 and which >= 1)
+        return (further if part == 5 else bone) >= 1
     if 0 in (part, other):
         return (bone if part == 0 else further) >= 1
     return bone >= 1 or further >= 1

@@ -8,7 +8,7 @@ straight finger, positive towards the palm. Digits are always thumb, index, midd
 import numpy as np
 import numpy.typing as npt
 
-from s2hand.train.openhand.collisions import penetration
+from s2hand.train.openhand.collisions import ALLOWED, penetration
 from s2hand.train.openhand.kinematics import rotation_matrix, rotation_vector
 from s2hand.train.openhand.skeleton import DIGITS, REST_FLEXION, Array, digit_joints, mean_skeleton
 
@@ -84,7 +84,6 @@ GESTURES: dict[str, Array] = {
 """Named poses, axis-angle [45] each."""
 
 _THUMBS = 10
-_ALLOWED = 1.5  # millimetres that flesh may give way
 
 
 def sample_fingers(rng: np.random.Generator) -> tuple[Array, Array]:
@@ -131,6 +130,6 @@ def sample_gesture(rng: np.random.Generator) -> Array:
     twist = rng.normal(0.0, np.deg2rad(2.0), (_THUMBS, 5))
     poses = joint_pose(flexions, splays, opposition, twist)
     depth = penetration(poses)
-    free = depth <= _ALLOWED
+    free = depth <= ALLOWED
     chosen = int(np.argmax(free)) if free.any() else int(np.argmin(depth))
     return np.asarray(poses[chosen])

@@ -10,7 +10,7 @@ from skimage import measure
 
 from s2hand.train.openhand.implicit import PALM, HandSurface
 from s2hand.train.openhand.remesh import Patch, remesh
-from s2hand.train.openhand.rings import SIDES, WRIST_CUT, WRIST_SIDES, Tube, digit_mesh, wrist_ring
+from s2hand.train.openhand.rings import SIDES, WRIST_CUT, WRIST_SIDES, DigitMesh, digit_mesh, wrist_ring
 from s2hand.train.openhand.skeleton import DIGITS, Array, Skeleton, digit_joints
 
 Ints = npt.NDArray[np.int64]
@@ -65,7 +65,7 @@ def _march(surface: HandSurface) -> tuple[Array, Ints]:
     return vertices, faces.astype(np.int64) if volume > 0 else faces[:, ::-1].astype(np.int64)
 
 
-def _beyond_rings(vertices: Array, digits: list[Tube]) -> npt.NDArray[np.bool_]:
+def _beyond_rings(vertices: Array, digits: list[DigitMesh]) -> npt.NDArray[np.bool_]:
     """Which vertices lie past the wrist's cut or past a digit's base ring."""
     along, aside = np.empty((2, len(digits), len(vertices)))
     for row, digit in enumerate(digits):
@@ -163,7 +163,7 @@ def build_mesh(surface: HandSurface, skeleton: Skeleton) -> HandMesh:
     return _join(palm, digits)
 
 
-def _join(palm: Patch, digits: list[Tube]) -> HandMesh:
+def _join(palm: Patch, digits: list[DigitMesh]) -> HandMesh:
     """Digits first (thumb to little), then wrist ring and palm."""
     blocks, faces, owners, tips, renamed = [], [], [], [], []
     count = 0

@@ -4,14 +4,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from s2hand.train.openhand.collisions import penetration
+from s2hand.train.openhand.collisions import ALLOWED, penetration
 from s2hand.train.openhand.gestures import joint_pose, sample_fingers, sample_thumbs
 from s2hand.train.openhand.skeleton import Array
 
 COUNT = 4000
 _DRAWN = 9000
 _SEED = 7
-_ALLOWED = 1.5  # millimetres of overlap of the capsules that flesh may give way
 _PLAY = np.deg2rad(1.2)  # play of the joints about axes that muscles don't move: keeps the rank at 45
 
 
@@ -22,7 +21,6 @@ class PoseSpace:
     mean: Array
     components: Array
     spread: Array
-    samples: Array
 
 
 def sample_poses() -> Array:
@@ -34,7 +32,7 @@ def sample_poses() -> Array:
     splay = np.concatenate([thumb_splay[:, None], np.array([s for _, s in fingers])], axis=1)
     twist = rng.normal(0.0, np.deg2rad(2.0), (_DRAWN, 5))
     poses = joint_pose(flexion, splay, opposition, twist) + rng.normal(0.0, _PLAY, (_DRAWN, 45))
-    free = np.concatenate([penetration(part) <= _ALLOWED for part in np.array_split(poses, 18)])
+    free = np.concatenate([penetration(part) <= ALLOWED for part in np.array_split(poses, 18)])
     if free.sum() < COUNT:
         raise RuntimeError(f"only {free.sum()} of {_DRAWN} random poses are free of collisions, {COUNT} are needed")
     return np.asarray(poses[free][:COUNT])
@@ -48,4 +46,4 @@ def pose_space(samples: Array) -> PoseSpace:
     components = vectors[:, ::-1].T
     largest = np.argmax(np.round(np.abs(components), 6), axis=1)
     components = components * np.sign(components[np.arange(45), largest])[:, None]
-    return PoseSpace(mean, components, np.sqrt(np.maximum(values[::-1], 0.0)), samples)
+    return PoseSpace(mean, components, np.sqrt(np.maximum(values[::-1], 0.0)))

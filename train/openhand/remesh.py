@@ -135,11 +135,9 @@ class _Editor:
         return False
 
     def collapse(self, a: int, b: int, longest: float) -> bool:
-        """Merges b into a when that keeps the surface a manifold and turns no face over."""
-        if b < self.fixed:
-            a, b = b, a
+        """Merges b, which is free, into a when that keeps the surface a manifold and turns no face over."""
         shared = self.around[a] & self.around[b]
-        if b < self.fixed or len(self.neighbours(a) & self.neighbours(b)) != 2 or len(shared) != 2:
+        if len(self.neighbours(a) & self.neighbours(b)) != 2 or len(shared) != 2:
             return False
         target = self.points[a] if a < self.fixed else _middle(self.points[a], self.points[b])
         if self._bends(a, target, shared) or self._bends(b, target, shared):
@@ -230,8 +228,7 @@ def _settle(editor: _Editor, surface: HandSurface, wanted: int) -> None:
     while (missing := wanted - editor.free_count()) != 0:
         edges = sorted(editor.edges(), key=lambda edge: (editor.length(*edge), edge))
         if missing > 0:
-            for a, b in edges[::-1][:1]:
-                editor.split(a, b)
+            editor.split(*edges[-1])
         elif not any(editor.collapse(a, b, 1e9) for a, b in edges):
             raise RuntimeError("the palm can't be simplified to the number of vertices wanted")
         _flip_all(editor)

@@ -16,7 +16,7 @@ _INFLATE = 1.03  # a ring of ten chords is thinner than the section it stands fo
 
 
 @dataclass(frozen=True)
-class Tube:
+class DigitMesh:
     """Vertices [N, 3] and faces [M, 3] of one digit; its first `SIDES` vertices are the open base ring."""
 
     vertices: Array
@@ -90,7 +90,7 @@ def _tip_faces(ring: int) -> list[tuple[int, int, int]]:
     return faces
 
 
-def digit_mesh(surface: HandSurface, skeleton: Skeleton, number: int) -> Tube:
+def digit_mesh(surface: HandSurface, skeleton: Skeleton, number: int) -> DigitMesh:
     """The mesh of one digit (0 the thumb): its last vertex is the fingertip."""
     digit = DIGITS[number]
     joints = digit_joints(digit)
@@ -107,7 +107,7 @@ def digit_mesh(surface: HandSurface, skeleton: Skeleton, number: int) -> Tube:
     faces = [face for ring in range(rings - 1) for face in ring_faces(ring * SIDES, ring * SIDES + SIDES, SIDES)]
     faces.extend(_tip_faces((rings - 1) * SIDES))
     base = _ring_rays(skeleton, joints, *stations[0])
-    return Tube(np.concatenate(blocks), np.array(faces), base[0], skeleton.axes[joints[0], 0])
+    return DigitMesh(np.concatenate(blocks), np.array(faces), base[0], skeleton.axes[joints[0], 0])
 
 
 def _cap(surface: HandSurface, skeleton: Skeleton, number: int, length: float) -> list[Array]:

@@ -50,10 +50,10 @@ class _Sculptor:
         stretch = np.array([build.palm_length, build.palm_depth, build.palm_breadth]) * build.size
         return hand_axes(*(np.array([distal, dorsal, radial]) * stretch))
 
-    def bone_point(self, joint: int, along: float, up: float = 0.0, side: float = 0.0) -> Array:
+    def bone_point(self, joint: int, along: float, up: float = 0.0) -> Array:
         """A point beside a joint, by its own axes, in millimetres of the mean hand."""
         axes = self.skeleton.axes[joint] * self.build.size
-        return np.asarray(self.skeleton.joints[joint] + along * axes[0] + up * axes[2] + side * axes[1])
+        return np.asarray(self.skeleton.joints[joint] + along * axes[0] + up * axes[2])
 
     def tube(
         self,
@@ -109,13 +109,12 @@ def _add_thumb_base(sculptor: _Sculptor) -> None:
     metacarpal = np.array(_THUMB_METACARPAL) * build.size
     sculptor.tube(first, second, (13, 13), metacarpal, mine, 8.0, back=back)
     thenar = np.array([[10.0, 10.0, 10.0], [14.0, 12.0, 14.5], [12.0, 10.0, 12.0], [9.0, 8.0, 9.0]])
-    end = sculptor.bone_point(13, 36.0, -3.5, 0.0)
+    end = sculptor.bone_point(13, 36.0, -3.5)
     sculptor.tube(sculptor.palm_point(13, -10, 9), end, (0, 13), thenar * build.size * build.thenar, (PALM,), 10.0)
-    index = sculptor.palm_point
     web = np.array([[9.0, 8.0, 9.5], [8.5, 7.0, 7.0], [8.0, 8.0, 8.0]]) * build.size
-    sculptor.tube(sculptor.bone_point(13, 17.0), index(48, -4, 19), (13, 0), web, (PALM,), 10.0)
+    sculptor.tube(sculptor.bone_point(13, 17.0), sculptor.palm_point(48, -4, 19), (13, 0), web, (PALM,), 10.0)
     web = np.array([[6.0, 5.0, 6.0], [5.0, 4.0, 4.5], [6.5, 6.5, 6.5]]) * build.size
-    sculptor.tube(sculptor.bone_point(13, 27.0), index(60, -4, 20), (13, 0), web, (PALM,), 10.0)
+    sculptor.tube(sculptor.bone_point(13, 27.0), sculptor.palm_point(60, -4, 20), (13, 0), web, (PALM,), 10.0)
 
 
 def _add_digit(sculptor: _Sculptor, number: int, digit: str) -> None:
@@ -128,7 +127,7 @@ def _add_digit(sculptor: _Sculptor, number: int, digit: str) -> None:
     ends = [skeleton.joints[joints[1]], skeleton.joints[joints[2]], tip - cap * skeleton.axes[joints[2], 0]]
     taper = 1.0 + (build.taper - 1.0) * np.linspace(0.0, 1.0, 4)[:, None]
     if digit == "thumb":
-        profiles = {1: (np.array(_THUMB_FIRST) * middle), 2: np.array(_THUMB_LAST) * last * taper}
+        profiles = {1: np.array(_THUMB_FIRST) * middle, 2: np.array(_THUMB_LAST) * last * taper}
     else:
         profiles = {0: np.array(_FIRST_PHALANX) * middle, 1: np.array(_MIDDLE_PHALANX) * middle}
         profiles[1][-1] = np.array(_LAST_PHALANX[0]) * last

@@ -65,7 +65,9 @@ def _move_on_cpu(faces: Tensor, vertices_px: Tensor, *scene: Tensor) -> Tensor:
     return torch.from_numpy(edge_gradients(mesh, faces.numpy(), front, back, background, slopes, threads, edges))
 
 
-def _move_on_gpu(faces: Tensor, vertices_px: Tensor, *scene: Tensor) -> Tensor:
+def _move_on_gpu(  # pragma: no cover - needs a GPU
+    faces: Tensor, vertices_px: Tensor, *scene: Tensor
+) -> Tensor:
     # Imported here: without a GPU nothing needs triton.
     from s2hand.train.render.triton_edges import edge_gradients_on_gpu
 

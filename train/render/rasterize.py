@@ -71,7 +71,7 @@ def _draw_on_cpu(
     return face_index, barycentrics, depth
 
 
-def _draw_on_gpu(
+def _draw_on_gpu(  # pragma: no cover - needs a GPU
     vertices_px: Tensor, faces: Tensor, image_size: tuple[int, int], cull: bool, near: float, far: float
 ) -> tuple[Tensor, Tensor, Tensor]:
     # Imported here: without a GPU nothing needs triton.

@@ -21,7 +21,7 @@ def pool_samples(
     factor: int,  # samples of a side of a pixel; H and W are multiples of it
 ) -> Tensor:  # [B, C + 2, H / factor, W / factor]
     """Sum up colours, depths and the number of the covered samples of each pixel."""
-    if vertices_px.is_cuda:
+    if vertices_px.is_cuda:  # pragma: no cover - needs a GPU
         return pool_by_autograd(vertices_px, faces, face_index, front, back, factor)
     kind = torch.promote_types(vertices_px.dtype, front.dtype)
     sides = torch.stack((front, back), dim=1).to(kind)

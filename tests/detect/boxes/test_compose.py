@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from s2hand.detect.boxes.fit.compose import LEFT, RIGHT, compose
+from s2hand.detect.boxes.fit.compose import LEFT, RIGHT, _Canvas, compose
 from s2hand.detect.boxes.fit.pieces import load_pieces
 from s2hand.detect.boxes.fit.settings import SceneSettings
 
@@ -19,16 +19,19 @@ def test_the_seed_decides(pieces):
 
 
 def test_hands_lie_in_their_boxes(pieces):
+    seen = 0
     for seed in range(12):
         scene = compose(pieces, PLAIN, 0.0, np.random.default_rng(seed))
         bright = np.argwhere(scene.image.max(-1) > scene.image[0, 0].max() + 40)[:, ::-1]
         if not len(scene.boxes) or not len(bright):
             continue
+        seen += 1
         x, y, w, h = scene.boxes[0]
         low, high = np.array([x - w / 2, y - h / 2]), np.array([x + w / 2, y + h / 2])
         slack = 0.15 * max(w, h) + 1  # skin reaches beyond the joints
         assert (bright.min(0) > np.maximum(low, 0) - slack).all()
         assert (bright.max(0) < np.minimum(high, 96) + slack).all()
+    assert seen > 2
 
 
 def test_sizes_and_counts_are_kept(pieces):
@@ -85,3 +88,11 @@ def test_what_is_not_pieces_is_refused(tmp_path, pieces):
         load_pieces(tmp_path, "training")
     with pytest.raises(ValueError, match=r"Pieces\.joints: expected shape \(12, 21, 2\)"):
         type(pieces)(pieces.hands, pieces.hand_masks, pieces.joints[:5], pieces.people, pieces.backgrounds)
+
+
+def test_what_is_pasted_beside_the_picture_is_not_seen(pieces):
+    canvas = _Canvas(np.zeros((32, 32, 3), np.uint8), np.full((32, 32), -1, np.int16))
+    mask = np.unpackbits(pieces.hand_masks[0], axis=-1) * np.uint8(255)
+    for x, shown in ((32.0, False), (0.0, True)):
+        canvas.paste(pieces.hands[0], mask, np.array([[1.0, 0, x], [0, 1, 0]]), 0, np.ones(3))
+        assert (canvas.owner == 0).any() == canvas.image.any() == shown

@@ -7,8 +7,8 @@ import torch
 from safetensors import safe_open
 
 from s2hand.detect.detector import HandDetector
-from s2hand.detect.fit import FitSettings, fit
-from s2hand.detect.fit.settings import AugmentSettings
+from s2hand.detect.fit.loop import fit
+from s2hand.detect.fit.settings import AugmentSettings, FitSettings
 
 TINY = FitSettings(
     samples=160,

@@ -7,6 +7,7 @@ import pytest
 
 from s2hand.datasets.cameras import Box
 from s2hand.datasets.packs import Sample, write_pack
+from s2hand.detect.fit.labelled import Labelled
 from s2hand.detect.fit.samples import load_samples
 from s2hand.detect.fit.sources import RecordSource, open_source
 
@@ -151,3 +152,8 @@ def test_fewer_samples_are_spread_over_all(dots, tmp_path):
     assert [few.points[n].tolist() for n in range(3)] == [samples.points[n].tolist() for n in (0, 12, 23)]
     assert few.mask(0) is not None
     assert samples.take(100) is samples
+
+
+def test_labels_of_another_number_of_joints_are_refused():
+    with pytest.raises(ValueError, match=r"points: expected \(21, 2\), found \(20, 2\)"):
+        Labelled(np.zeros((4, 4, 3), np.uint8), np.zeros((20, 2)))

@@ -161,6 +161,11 @@ def test_rows_of_unlike_trials_are_refused() -> None:
         Row("odd", (Trial({"a": 1.0}), Trial({"b": 1.0})))
 
 
+def test_joints_that_nobody_found_have_no_summary() -> None:
+    with pytest.raises(ValueError, match="expected at least one joint that was found, there is none"):
+        keypoint_sets.summary(np.full((2, 21), np.nan))
+
+
 def test_no_repository_is_no_revision(tmp_path: Path) -> None:
     assert revision(tmp_path) is None
 

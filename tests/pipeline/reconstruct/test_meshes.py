@@ -1,5 +1,6 @@
 """Mesh files, read back as a viewer reads them."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -82,3 +83,16 @@ def test_a_glb_says_how_it_wants_to_be_drawn(hand: Reconstruction, tmp_path: Pat
 def test_other_names_are_refused(hand: Reconstruction, tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"hand.stl: expected the name of a mesh file, which ends in .glb, .obj, .ply"):
         hand.save(tmp_path / "hand.stl")
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "message"),
+    [
+        ("hand", "both", "expected right or left, found 'both'"),
+        ("pose", np.zeros(45, np.float32), r"pose: expected \(30,\), found \(45,\)"),
+        ("vertices_cam", np.zeros((1, 778, 3), np.float32), r"vertices_cam: expected \(778, 3\), found \(1, 778, 3\)"),
+    ],
+)
+def test_what_is_no_hand_is_refused(hand: Reconstruction, field: str, value: object, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        replace(hand, **{field: value})

@@ -18,7 +18,7 @@ from s2hand.datasets.boxes import HandBox
 from s2hand.datasets.cameras import Box, project
 from s2hand.datasets.files import DataError, write_json
 from s2hand.datasets.keypoints import read_failures
-from s2hand.detect import DetectSettings
+from s2hand.detect import DetectSettings, run_detection
 from s2hand.pipeline import Reconstructor, read_hands
 from s2hand.pipeline.reconstruct.run import Summary, run_reconstruction
 from s2hand.pipeline.reconstruct.settings import ReconstructSettings
@@ -203,3 +203,63 @@ def test_given_boxes_are_what_crops_are_cut_around(
     )
     np.testing.assert_allclose(hand.joints_px, np.reshape(row["joints_px"], (21, 2)), atol=1e-2)
     assert not (tmp_path / "out/meshes").exists()
+
+
+def test_large_photographs_are_worked_on_in_smaller_groups(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run(tmp_path / "together")
+    monkeypatch.setattr("s2hand.pipeline.reconstruct.shard.GROUP_BYTES", 1)
+    run(tmp_path / "alone")
+    together, alone = (read_hands(tmp_path / name) for name in ("together", "alone"))
+    assert together["image"].to_pylist() == alone["image"].to_pylist() == NAMES
+    joints = [np.array(table["joints_cam"].to_pylist()) for table in (together, alone)]
+    np.testing.assert_allclose(*joints, atol=1e-5)  # another number of crops at a time
+
+
+def test_a_photograph_that_changes_under_way_is_refused(
+    run: Run, photographs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def detect(*arguments: object, **options: object) -> object:
+        found = run_detection(*arguments, **options)  # type: ignore[arg-type]
+        shutil.copy(photographs / "a.png", photographs / "c.png")
+        return found
+
+    monkeypatch.setattr("s2hand.pipeline.reconstruct.run.run_detection", detect)
+    with pytest.raises(DataError, match=r"c\.png: it changed, since its keypoints were detected; run the same command"):
+        run(tmp_path / "out")
+    assert not (tmp_path / "out/manifest.json").exists()
+    monkeypatch.undo()
+    assert run(tmp_path / "out").hands == 5
+
+
+def test_hands_of_something_else_are_never_overwritten(run: Run, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    out.mkdir()
+    (out / "hands-00000.parquet").write_bytes(b"somebody's")
+    with pytest.raises(DataError, match=r"hands-00000\.parquet: is of no reconstruction, and would be overwritten"):
+        run(out, anew=True)
+    assert content(out) == {"hands-00000.parquet": b"somebody's"}
+
+
+def test_a_table_that_was_cut_short_is_made_anew_and_an_altered_one_not_read(run: Run, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    run(out)
+    before = content(out)
+    (out / "hands-00000.parquet").write_bytes(before["hands-00000.parquet"][:100])
+    with pytest.raises(DataError, match=r"hands-00000\.parquet: missing, or altered after the run ended; run s2hand"):
+        read_hands(out)
+    assert run(out).made == 2
+    assert content(out) == before
+
+
+def test_photographs_of_very_long_names_have_files_of_their_own(run: Run, photographs: Path, tmp_path: Path) -> None:
+    names = [f"{'n' * 240}{number}.png" for number in (1, 2)]
+    for name in names:
+        shutil.copy(photographs / "a.png", photographs / name)
+    assert run(tmp_path / "out", formats=("ply",)).hands == 7
+    rows = {row["image"]: row for row in read_hands(tmp_path / "out", ["image", "mesh", "overlay"]).to_pylist()}
+    assert rows[names[0]]["mesh"] != rows[names[1]]["mesh"]
+    for name in names:
+        assert (tmp_path / "out" / f"{rows[name]['mesh']}.ply").is_file()
+        assert (tmp_path / "out" / rows[name]["overlay"]).is_file()

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from s2hand.datasets.cameras import Box
-from s2hand.datasets.files import write_json
+from s2hand.datasets.files import DataError, write_json
 from s2hand.datasets.keypoints import KeypointArrays
 from s2hand.datasets.packs import Pack
 from s2hand.datasets.records import Record
@@ -104,3 +104,11 @@ def test_a_crop_around_the_hand_that_was_found(photographs: Path) -> None:
     unseen = make_sample(boxed, found, None, settings, with_truth=False)
     assert unseen.box == given.box
     assert unseen.wrist_cam is None
+
+
+def test_hands_that_nobody_could_make_out_are_refused(params: Params, shards: Path, tmp_path: Path) -> None:
+    write_json(tmp_path / "index.json", {})
+    strict = params.model_copy(update={"pack": params.pack.model_copy(update={"min_confidence": 0.95})})
+    with pytest.raises(DataError, match=r"mean confidence of at least 0\.95 .* found none among \d+ images; look at"):
+        make_pack(strict, "training", tmp_path, shards.parent, tmp_path / "train.h5")
+    assert not (tmp_path / "train.h5").exists()

@@ -1,5 +1,6 @@
 """The parts of a photograph: settings, poses, views, skin, meshes, backgrounds."""
 
+from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
@@ -126,6 +127,11 @@ def test_posed_twin_keeps_bones_rigid():
     for chain in ((5, 6, 7), (13, 14, 15)):
         for a, b in pairwise(chain):
             np.testing.assert_allclose(np.linalg.norm(bent[a] - bent[b]), np.linalg.norm(rest[a] - rest[b]), rtol=1e-9)
+
+
+def test_a_hand_without_fingertips_is_refused():
+    with pytest.raises(ValueError, match="the hand model names no fingertips"):
+        pose_hand(replace(open_hand(), fingertips=None), np.zeros(45), np.zeros(10), np.zeros(3))
 
 
 def test_wrist_loop_has_sixteen_vertices():

@@ -1,9 +1,13 @@
+import json
+
 import numpy as np
 import pytest
+from typer.testing import CliRunner
 
 from s2hand.detect.boxes.fit.compose import compose
 from s2hand.detect.boxes.fit.pieces import load_pieces
 from s2hand.detect.boxes.fit.settings import SceneSettings as Composing
+from s2hand.pipeline.cli import app
 from s2hand.pipeline.synthetic.people import render_person
 from s2hand.pipeline.synthetic.photo import Foreground
 from s2hand.pipeline.synthetic.scenes import SceneSettings, encode, make_pieces
@@ -79,3 +83,16 @@ def test_what_others_made_is_not_replaced(folder, tmp_path):
     with pytest.raises(ValueError, match=r"scenes\.json"):
         make_pieces(SMALL, tmp_path / "mine")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["mine", "out"]
+
+
+def test_the_command_makes_what_its_options_say(monkeypatch, tmp_path):
+    asked = []
+    monkeypatch.setattr("s2hand.pipeline.synthetic.scenes.make_pieces", lambda *given: asked.append(given) or 14)
+    options = {"hands": 7, "people": 2, "backgrounds": 5, "seed": 3, "workers": 1}
+    words = [word for name, value in options.items() for word in (f"--{name}", str(value))]
+    done = CliRunner().invoke(app, ["scenes", "--out", str(tmp_path / "pieces"), *words, "--json"])
+    assert done.exit_code == 0, done.output
+    ((settings, out, _),) = asked
+    assert {name: getattr(settings, name) for name in options} == options
+    assert out == tmp_path / "pieces"
+    assert json.loads(done.stdout)["pieces"] == 14

@@ -47,6 +47,11 @@ def test_projection_is_that_of_the_data_sets() -> None:
     assert np.array_equal(found[..., 2], points[..., 2])
 
 
+def test_points_that_are_no_batch_are_refused() -> None:
+    with pytest.raises(ValueError, match=r"points_cam: expected \[B, N, 3\], found \[4, 3\]"):
+        project(torch.zeros(4, 3), torch.eye(3)[None])
+
+
 @pytest.mark.parametrize("z", [0.0, -0.3, 1e-20])
 def test_projection_behind_the_camera_is_finite_and_says_so(z: float) -> None:
     points = torch.tensor([[[0.1, 0.2, z]]], requires_grad=True)

@@ -206,6 +206,13 @@ def test_the_topology_of_another_mesh_is_refused(faces: list[list[int]], message
         mesh_topology(torch.tensor(faces)).check(torch.ones(1, 3, 3))
 
 
+def test_the_topology_of_what_is_no_mesh_is_refused() -> None:
+    with pytest.raises(ValueError, match=r"faces: expected \[F, 3\], found \[4, 2\]"):
+        mesh_topology(torch.zeros(4, 2, dtype=torch.long))
+    with pytest.raises(ValueError, match=r"vertices_px: expected \[B, V, 3\], found \[3, 3\]"):
+        mesh_topology(torch.tensor([[0, 1, 2]])).check(torch.ones(3, 3))
+
+
 def test_importing_the_renderer_and_drawing_on_the_cpu_need_no_triton() -> None:
     code = (
         "import sys; sys.modules['triton'] = None; import torch; from s2hand.train.render import render;"
