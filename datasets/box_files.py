@@ -11,19 +11,18 @@ import pyarrow.csv
 import pyarrow.parquet as pq
 
 from s2hand.datasets.coco import CocoFile, read_coco
-from s2hand.datasets.files import DataError, sha256_file
+from s2hand.datasets.files import DataError, one_line, sha256_file
 from s2hand.datasets.keypoints import iterate_keypoints
 from s2hand.datasets.manifest import MANIFEST
 from s2hand.datasets.records import HANDS, Hand
 from s2hand.datasets.rows import SCHEMA
 
 NEEDED = ("image", "x", "y", "w", "h")
-KNOWN = (*NEEDED, "hand", "width", "height", "score")
+OPTIONAL = ("hand", "width", "height", "score")
 """Columns of a table of boxes; `score` is passed over. Others are refused: one that is called otherwise than expected
 (`side` for `hand`) would be lost without a word."""
 
 _SIZES = ("width", "height")
-FROM_SHARDS = ("image", "hand", "width", "height", "box")
 
 
 def _nth_row(row: int) -> str:
@@ -60,7 +59,7 @@ def _read_parquet(path: Path) -> pa.Table:
     try:
         table = pq.read_table(path)
     except (pa.ArrowException, OSError) as error:
-        raise DataError(f"{path}: not a Parquet file ({_one_line(error)})") from error
+        raise DataError(f"{path}: not a Parquet file ({one_line(error)})") from error
     if table.schema.equals(SCHEMA, check_metadata=False):
         return _from_shards(table)
     return _checked(path, table)
@@ -74,7 +73,7 @@ def _read_csv(path: Path) -> pa.Table:
         _check_encoding(path)
         table = pyarrow.csv.read_csv(path, convert_options=names)
     except (pa.ArrowException, OSError) as error:
-        raise DataError(f"{path}: not a CSV file with a header ({_one_line(error)})") from error
+        raise DataError(f"{path}: not a CSV file with a header ({one_line(error)})") from error
     return _checked(path, table)
 
 
@@ -95,16 +94,16 @@ def _check_encoding(path: Path) -> None:
 def _checked(path: Path, table: pa.Table) -> pa.Table:
     found = table.column_names
     missing = [name for name in NEEDED if found.count(name) != 1]
-    unknown = [name for name in found if name not in KNOWN]
+    unknown = [name for name in found if name not in (*NEEDED, *OPTIONAL)]
     if missing or unknown:
         problem = f"no column {missing[0]!r}" if missing else f"unknown column {unknown[0]!r}"
-        raise DataError(f"{path}: {problem}; expected {', '.join(NEEDED)}, and perhaps {', '.join(KNOWN[5:])}")
+        raise DataError(f"{path}: {problem}; expected {', '.join(NEEDED)}, and perhaps {', '.join(OPTIONAL)}")
     return table
 
 
 def _from_shards(table: pa.Table) -> pa.Table:
     flat = table["box"].combine_chunks().flatten().to_numpy(zero_copy_only=False).reshape(-1, 4)
-    columns = {name: table[name] for name in FROM_SHARDS if name != "box"}
+    columns = {name: table[name] for name in ("image", "hand", *_SIZES)}
     return pa.table({**columns, **{name: pa.array(flat[:, axis]) for axis, name in enumerate("xywh")}})
 
 
@@ -158,7 +157,3 @@ def _number(coco: CocoFile, annotation: dict[str, Any], field: str, value: Any) 
     if isinstance(value, bool) or not isinstance(value, int | float) or abs(value) > sys.float_info.max:
         coco.refuse(annotation, f"{field}: expected numbers, found {value!r}")
     return float(value)
-
-
-def _one_line(error: Exception) -> str:
-    return " ".join(str(error).split())

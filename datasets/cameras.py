@@ -73,6 +73,13 @@ def intrinsics_from_focal_length(width: float, height: float, focal: float) -> N
     return np.array([[focal, 0, width / 2], [0, focal, height / 2], [0, 0, 1]])
 
 
+def intrinsics_problem(K: NDArray[np.float64]) -> str | None:  # [3, 3]
+    """Say why a finite matrix is no K of a pinhole camera; None if it is one."""
+    if min(K[0, 0], K[1, 1]) > 0 and K[1, 0] == 0 and K[2].tolist() == [0, 0, 1]:
+        return None
+    return f"expected [[fx, s, cx], [0, fy, cy], [0, 0, 1]] with positive fx and fy, found {K.tolist()}"
+
+
 def to_crop(xy: ArrayLike, box: Box, size: int) -> Floats:  # [..., 2]
     """Map image pixels to the pixels of the `size` x `size` crop of `box`."""
     mapped: Floats = (np.asarray(xy) - (box.x, box.y)) * (size / box.w, size / box.h)

@@ -1,6 +1,5 @@
 """Read COCO files: images, annotations, and which hand an annotation shows."""
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,7 +8,7 @@ from typing import Any, NoReturn, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from s2hand.datasets.files import DataError
+from s2hand.datasets.files import DataError, read_json
 from s2hand.datasets.records import HANDS, Hand
 
 _JOINTS = frozenset({"keypoints", *(f"{hand}hand_kpts" for hand in HANDS)})
@@ -82,15 +81,7 @@ def read_coco(path: Path) -> CocoFile:
         DataError: the file is missing, not JSON, or has no images, annotations and categories; or an image or category
             has no id, or an image no name.
     """
-    try:
-        text = path.read_text("utf-8")
-        value = json.loads(text, object_hook=_compact)
-    except FileNotFoundError:
-        raise DataError(f"{path}: no such file") from None
-    except OSError as error:
-        raise DataError(f"{path}: can't be read: {error.strerror}") from error
-    except ValueError as error:  # not UTF-8 or not JSON
-        raise DataError(f"{path}: not valid JSON ({error}); restore the file") from error
+    value = read_json(path, _compact)
     lists = [value.get(key) if isinstance(value, dict) else None for key in ("images", "annotations", "categories")]
     if not all(isinstance(items, list) and all(isinstance(item, dict) for item in items) for items in lists):
         raise DataError(f"{path}: not a COCO file: expected the lists images, annotations and categories")

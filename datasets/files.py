@@ -5,7 +5,7 @@ import importlib.util
 import json
 import os
 import secrets
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -53,6 +53,11 @@ def remove_partial_files(folder: Path) -> list[str]:
     return [leftover.name for leftover in leftovers]
 
 
+def one_line(error: Exception) -> str:
+    """Return what an error says, without its line breaks."""
+    return " ".join(str(error).split())
+
+
 def sha256_file(path: Path) -> str:
     """SHA-256 of a file's bytes, in hex."""
     state = hashlib.sha256()
@@ -98,11 +103,14 @@ def write_json(path: Path, value: Any) -> None:
         temporary.write_text(text + "\n", encoding="utf-8")
 
 
-def read_json(path: Path) -> Any:
-    """Read a JSON file; a missing, unreadable or broken one raises `DataError` that names it."""
+def read_json(path: Path, object_hook: Callable[[dict[str, Any]], Any] | None = None) -> Any:
+    """Read a JSON file; a missing, unreadable or broken one raises `DataError` that names it.
+
+    `object_hook` makes something else of each object as soon as it is read.
+    """
     path = Path(path)
     try:
-        return json.loads(path.read_bytes())
+        return json.loads(path.read_bytes(), object_hook=object_hook)
     except FileNotFoundError:
         raise DataError(f"{path}: no such file") from None
     except OSError as error:

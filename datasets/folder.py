@@ -21,6 +21,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from s2hand.datasets.cameras import intrinsics_problem
 from s2hand.datasets.files import DataError, read_json
 from s2hand.datasets.images import list_images
 from s2hand.datasets.records import HANDS, Hand, Lazy, Record, Split
@@ -152,11 +153,11 @@ def _intrinsics(value: Any, path: Path, what: str) -> NDArray[np.float64]:
         value = value.get("K")
     try:
         K = np.array(value, np.float64)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         K = np.empty(0)
     if K.shape != (3, 3) or not np.isfinite(K).all():
         raise DataError(f"{path}: {what}: expected a 3x3 matrix of numbers K, found {str(value)[:60]}")
-    if min(K[0, 0], K[1, 1]) <= 0 or K[1, 0] != 0 or K[2].tolist() != [0, 0, 1]:
-        form = "[[fx, s, cx], [0, fy, cy], [0, 0, 1]] with positive fx and fy"
-        raise DataError(f"{path}: {what}: expected {form}, found {K.tolist()}")
+    problem = intrinsics_problem(K)
+    if problem is not None:
+        raise DataError(f"{path}: {what}: {problem}")
     return K

@@ -5,17 +5,14 @@ way back.
 """
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from s2hand.datasets import cameras
-from s2hand.datasets.cameras import Box
+from s2hand.datasets.cameras import Box, Floats
 from s2hand.datasets.records import Hand
 from s2hand.datasets.skeleton import JOINT_COUNT
-
-Floats = NDArray[np.floating[Any]]
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)

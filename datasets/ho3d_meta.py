@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from s2hand.datasets.cameras import Box
+from s2hand.datasets.cameras import Box, intrinsics_problem
 from s2hand.datasets.files import DataError
 from s2hand.datasets.safe_pickle import NUMPY_CLASSES, BrokenPickleError, UnsafePickleError, safe_load
 
@@ -66,7 +66,7 @@ def _numbers(path: Path, fields: Mapping[str, Any], name: str, *shapes: tuple[in
         return None
     try:
         array = np.asarray(value, np.float64)
-    except (TypeError, ValueError):  # not numbers, or nested unevenly
+    except (TypeError, ValueError, OverflowError):  # not numbers, nested unevenly, or too large
         array = np.empty(0)
     if array.size and np.isnan(array).all():
         return None
@@ -79,9 +79,9 @@ def _numbers(path: Path, fields: Mapping[str, Any], name: str, *shapes: tuple[in
 
 def _intrinsics(path: Path, fields: Mapping[str, Any]) -> NDArray[np.float64] | None:
     K = _numbers(path, fields, "camMat", (3, 3))
-    if K is not None and (min(K[0, 0], K[1, 1]) <= 0 or K[1, 0] != 0 or K[2].tolist() != [0, 0, 1]):
-        form = "[[fx, s, cx], [0, fy, cy], [0, 0, 1]] with positive fx and fy"
-        raise DataError(f"{path}: camMat: expected {form}, found {K.tolist()}")
+    problem = None if K is None else intrinsics_problem(K)
+    if problem is not None:
+        raise DataError(f"{path}: camMat: {problem}")
     return K
 
 

@@ -8,6 +8,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from s2hand.datasets.files import one_line
 from s2hand.datasets.image_files import (
     MAX_PIXELS,
     UNREAD_SUFFIXES,
@@ -22,12 +23,10 @@ from s2hand.datasets.videos import find_frame, read_frame
 __all__ = [
     "IMAGE_SUFFIXES",
     "ImageError",
-    "ImageMemoryError",
     "decode_image",
     "image_size",
     "list_images",
     "read_image",
-    "read_image_bytes",
 ]
 
 IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff"}) | UNREAD_SUFFIXES
@@ -81,9 +80,9 @@ def decode_image(data: bytes, name: str, reduce: int = 1) -> NDArray[np.uint8]: 
     try:
         return _decode(data, name, header, reduce)
     except (cv2.error, MemoryError) as error:
-        if is_memory_error(error):
+        if _is_memory_error(error):
             raise ImageMemoryError(name) from error
-        raise ImageError(name, f"can't be decoded ({' '.join(str(error).split())})") from error
+        raise ImageError(name, f"can't be decoded ({one_line(error)})") from error
 
 
 def _decode(data: bytes, name: str, header: ImageHeader, reduce: int) -> NDArray[np.uint8]:  # [H, W, 3] RGB
@@ -117,12 +116,9 @@ def _turn(image: NDArray[np.uint8], orientation: int) -> NDArray[np.uint8]:  # [
     return image if flip is None else cv2.flip(image, flip)  # type: ignore[return-value]
 
 
-def is_memory_error(error: Exception) -> bool:
-    """Whether an error, OpenCV's too, says that there was not enough memory: later there may be."""
+def _is_memory_error(error: cv2.error | MemoryError) -> bool:
     if isinstance(error, MemoryError):
         return True
-    if not isinstance(error, cv2.error):
-        return False
     return getattr(error, "code", None) == cv2.Error.StsNoMem or any(sign in str(error) for sign in _NO_MEMORY)
 
 

@@ -156,7 +156,7 @@ def _stack(items: list[Any], shape: tuple[int, ...], dtype: DTypeLike, where: st
     for index, item in enumerate(items):
         try:
             array = np.asarray(item, np.float64)
-        except (TypeError, ValueError):  # not numbers, or nested unevenly
+        except (TypeError, ValueError, OverflowError):  # not numbers, nested unevenly, or too large
             array = np.array(np.nan)
         if array.shape != shape or not np.isfinite(array).all():
             found = f"shape {array.shape}" if array.ndim == len(shape) and array.shape != shape else str(item)[:60]

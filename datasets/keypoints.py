@@ -11,20 +11,9 @@ from numpy.typing import NDArray
 
 from s2hand.datasets.files import DataError, sha256_file
 from s2hand.datasets.manifest import Shard, read_manifest, shard_names
-from s2hand.datasets.rows import SCHEMA, HandRow, Provenance, check_schema, keypoints_problem
+from s2hand.datasets.rows import SCHEMA, check_schema, keypoints_problem
 from s2hand.datasets.shards import FAILURES
 from s2hand.datasets.skeleton import JOINT_COUNT
-
-__all__ = [
-    "SCHEMA",
-    "HandRow",
-    "KeypointArrays",
-    "Provenance",
-    "iterate_keypoints",
-    "read_failures",
-    "read_keypoints",
-    "to_arrays",
-]
 
 
 def read_keypoints(folder: str | Path) -> pa.Table:

@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+from s2hand.datasets.files import one_line
 from s2hand.datasets.plain_arrays import (
     BrokenPickleError,
     UnsafePickleError,
@@ -210,7 +211,7 @@ def safe_load(source: Path | bytes, allowed: Allowed = HAND_MODEL_CLASSES) -> An
         raise BrokenPickleError(f"{where}: {error}") from None
     except Exception as error:
         # A malformed stream can fail inside the unpickler in almost any way: EOFError, IndexError, TypeError.
-        reason = f"{type(error).__name__}: {' '.join(str(error).split())}"
+        reason = f"{type(error).__name__}: {one_line(error)}"
         raise BrokenPickleError(f"{where}: not a complete pickle ({reason})") from error
 
 

@@ -78,8 +78,7 @@ class ShardStore:
 
     @contextmanager
     def writing(self) -> Iterator[None]:
-        """Make the folder, keep other runs out of it, and remove the old manifest and what killed writers
-        left.
+        """Make the folder, keep other runs out of it, and remove the old manifest and what killed writers left.
 
         Finished shards stay. The lock ends with the process, however that ends.
 

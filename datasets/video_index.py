@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from s2hand.datasets.files import one_line
 from s2hand.datasets.image_files import MAX_PIXELS, ImageError, regular_file
 
 Version = tuple[str, int, int]  # path, bytes, nanoseconds of the last change: the same as long as the content is
@@ -72,7 +73,7 @@ def open_video(path: str) -> tuple[Any, Any]:
     try:
         container = av.open(f"file:{path}", options=options)
     except (av.FFmpegError, UnicodeError) as error:
-        raise ImageError(path, f"not a video of a known kind, or cut short ({_say(error)})") from error
+        raise ImageError(path, f"not a video of a known kind, or cut short ({one_line(error)})") from error
     if not container.streams.video:
         raise ImageError(path, "holds no video")
     stream = container.streams.video[0]
@@ -113,7 +114,3 @@ def packet_time(packet: Any) -> int | None:
     """Return when a packet's frame is shown, in units of the stream, as far as the file tells."""
     time: int | None = packet.dts if packet.pts is None else packet.pts
     return time
-
-
-def _say(error: Exception) -> str:
-    return " ".join(str(error).split())

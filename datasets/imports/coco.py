@@ -11,8 +11,9 @@ import numpy as np
 
 from s2hand.datasets.cameras import Box
 from s2hand.datasets.coco import CocoFile, read_coco
+from s2hand.datasets.crop_boxes import widened_square
 from s2hand.datasets.files import DataError
-from s2hand.datasets.imports.labels import LabelledHand, Labels, is_labelled, joints_from_indices, square_around
+from s2hand.datasets.imports.labels import LabelledHand, Labels, is_labelled, joints_from_indices
 from s2hand.datasets.records import Hand
 from s2hand.datasets.skeleton import JOINT_COUNT
 
@@ -55,8 +56,8 @@ def box_of(coco: CocoFile, annotation: dict[str, Any], field: str) -> Box | None
         return None
     try:
         x, y, w, h = (float(number) for number in value)
-        return None if w == 0 or h == 0 else square_around(Box(x, y, w, h))
-    except (TypeError, ValueError):
+        return None if w == 0 or h == 0 else widened_square(Box(x, y, w, h), 1.0)
+    except (TypeError, ValueError, OverflowError):
         coco.refuse(annotation, f"{field}: expected finite x, y and w, h above 0, found {value!r}")
 
 

@@ -64,16 +64,8 @@ def is_labelled(keypoints: NDArray[np.float32]) -> bool:
     return bool((keypoints[:, 2] > 0).any())
 
 
-def square_around(box: Box, scale: float = 1.0) -> Box:
-    """Return the square around a box's centre, its longer side times `scale` long; a square at scale 1 stays as is."""
-    side = max(box.w, box.h) * scale
-    if side == box.w == box.h:
-        return box
-    return Box(box.x + (box.w - side) / 2, box.y + (box.h - side) / 2, side, side)
-
-
 def _numbers(value: ArrayLike) -> NDArray[Any]:
     try:
         return np.asarray(value, np.float64)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         return np.empty(0)

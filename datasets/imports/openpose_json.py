@@ -1,8 +1,8 @@
 """OpenPose's JSON: a file per image, `NAME_keypoints.json`, alone or in a folder and below it.
 
 The image is the one, or the frame of a video, whose labels an export would put there: of the same name, whatever its
-suffix, in the same sub-folder. The files hold no boxes: a hand's
-box is the square around its joints, enlarged by `MARGIN`.
+suffix, in the same sub-folder. The files hold no boxes: a hand's box is the square around its joints, enlarged by
+`MARGIN`.
 """
 
 from collections.abc import Iterator
@@ -13,10 +13,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from s2hand.datasets.cameras import Box
+from s2hand.datasets.crop_boxes import widened_square
 from s2hand.datasets.exports.openpose_json import label_name
 from s2hand.datasets.exports.output import LABEL_SUFFIX
 from s2hand.datasets.files import DataError, read_json
-from s2hand.datasets.imports.labels import LabelledHand, Labels, is_labelled, joints_from_list, square_around
+from s2hand.datasets.imports.labels import LabelledHand, Labels, is_labelled, joints_from_list
 from s2hand.datasets.listing import list_items
 from s2hand.datasets.records import HANDS, Hand
 
@@ -80,4 +81,4 @@ def _box(keypoints: NDArray[np.float32]) -> Box:
     xy = keypoints[keypoints[:, 2] > 0, :2].astype(np.float64)
     low, high = xy.min(0), xy.max(0)
     w, h = np.maximum(high - low, 1)
-    return square_around(Box(float(low[0]), float(low[1]), float(w), float(h)), MARGIN)
+    return widened_square(Box(float(low[0]), float(low[1]), float(w), float(h)), MARGIN)

@@ -37,7 +37,7 @@ def read(labels: Path, images: Path, hand: Hand) -> Labels:
 def _flat(confidence: Any) -> Any:
     try:
         return np.ravel(np.asarray(confidence, np.float64))
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         return ()
 
 

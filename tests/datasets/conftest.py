@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import cv2
@@ -12,8 +13,10 @@ from numpy.typing import NDArray
 from s2hand.datasets.cameras import Box
 from s2hand.datasets.rows import HandRow, Provenance
 from s2hand.datasets.shards import Failure, ShardStore, fingerprint
+from tests.datasets.trees.ho3d import EVALUATION, TRAIN, Tree, write_ho3d
 
 WriteImage = Callable[..., Path]
+WriteVideo = Callable[..., Path]
 
 
 @pytest.fixture
@@ -62,6 +65,18 @@ def hand_row(keypoints: NDArray[np.float32]) -> Callable[..., HandRow]:
         return HandRow(**{**fields, **changes})  # type: ignore[arg-type]
 
     return make
+
+
+@pytest.fixture
+def tree(tmp_path: Path) -> Tree:
+    """Write a small HO-3D, in a variant."""
+    return partial(write_ho3d, tmp_path, TRAIN, EVALUATION)
+
+
+@pytest.fixture
+def clip(tmp_path: Path, write_video: WriteVideo) -> Path:
+    """60 frames of H.264."""
+    return write_video(tmp_path / "clip.mp4")
 
 
 @dataclass(frozen=True)

@@ -88,6 +88,20 @@ def test_wrong_rows(tmp_path: Path, suffix: str, change: dict[str, object], mess
     assert "\n" not in str(refused.value)
 
 
+@pytest.mark.parametrize(
+    ("column", "values", "found"),
+    [
+        ("x", ["1", "2", "3", "4"], "column x: expected numbers, found string$"),
+        ("w", [True, True, True, True], "column w: expected numbers, found bool$"),
+        ("image", [["a.jpg"]] * 4, "column image: expected names, found list"),
+    ],
+)
+def test_columns_of_another_type(tmp_path: Path, column: str, values: list[object], found: str) -> None:
+    pq.write_table(pa.table({**ROWS, column: values}), tmp_path / "boxes.parquet")
+    with pytest.raises(DataError, match=rf"boxes\.parquet: {found}"):
+        read_boxes(tmp_path / "boxes.parquet")
+
+
 def test_a_size_that_is_not_known_excludes_nothing(tmp_path: Path) -> None:
     table = read_boxes(write(tmp_path / "boxes.csv", width=[None] * 4, height=[None] * 4, x=[1e6] * 4))
     assert len(table) == 4

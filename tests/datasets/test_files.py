@@ -1,3 +1,4 @@
+import errno
 import hashlib
 import os
 import signal
@@ -55,6 +56,12 @@ def test_an_error_leaves_the_old_file_and_no_other(tmp_path: Path) -> None:
         fail()
     assert path.read_text() == "old"
     assert os.listdir(tmp_path) == ["a.txt"]
+
+
+def test_a_full_disk_says_which_file_it_met(tmp_path: Path) -> None:
+    with pytest.raises(OSError, match="No space left") as caught, replacing(tmp_path / "a.txt"):
+        raise OSError(errno.ENOSPC, "No space left on device")
+    assert caught.value.filename == str(tmp_path / "a.txt")
 
 
 def test_a_killed_writer_leaves_the_old_file_and_a_leftover_that_is_found(tmp_path: Path) -> None:

@@ -122,6 +122,7 @@ def test_an_image_without_camera_is_named(root: Path) -> None:
     [
         ("text", "expected a 3x3 K, or an object"),
         ([[1, 2], [3, 4]], "the one K for all images: expected a 3x3 matrix"),
+        ([[10**400, 0, 1], *K[1:]], "the one K for all images: expected a 3x3 matrix of numbers K, found"),
         (dict.fromkeys(NAMES, "K"), r"a\.jpg: expected a 3x3 matrix of numbers K, found K"),
         ({name: {"hand": "left"} for name in NAMES}, r"a\.jpg: expected a 3x3 matrix of numbers K, found None"),
         ({name: [[None] * 3] * 3 for name in NAMES}, r"a\.jpg: expected a 3x3 matrix"),

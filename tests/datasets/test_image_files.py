@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from s2hand.datasets.files import DataError
 from s2hand.datasets.image_files import MAX_BYTES, ImageError, ImageMemoryError, find_files, read_image_bytes
 from s2hand.datasets.images import list_images, read_image
 
@@ -86,6 +87,17 @@ def test_a_file_without_permission_fails(tmp_path: Path, monkeypatch: pytest.Mon
         monkeypatch.setattr(Path, "read_bytes", denied)
     with pytest.raises(ImageError, match=r"can't be read: Permission denied$"):
         read_image(path)
+
+
+def test_a_folder_that_can_not_be_listed_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Passed over in silence, its images would be missed in no result."""
+
+    def denied(path: str) -> None:
+        raise PermissionError(13, "Permission denied", path)
+
+    monkeypatch.setattr(os, "scandir", denied)
+    with pytest.raises(DataError, match=f"^{tmp_path}: can't be listed: Permission denied$"):
+        find_files(tmp_path, {".jpg"}, "image")
 
 
 def test_folders_with_the_name_of_an_image_are_passed_over(tmp_path: Path) -> None:

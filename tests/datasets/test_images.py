@@ -1,10 +1,8 @@
 import io
 import math
-import pickle
 import struct
 import zlib
 from pathlib import Path
-from typing import Any
 
 import cv2
 import numpy as np
@@ -13,22 +11,8 @@ from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
 from s2hand.datasets.files import DataError
-from s2hand.datasets.images import ImageError, ImageMemoryError, decode_image, image_size, list_images, read_image
-
-FORMATS: dict[str, tuple[str, dict[str, Any]]] = {
-    "jpg": ("JPEG", {"quality": 95}),
-    "png": ("PNG", {}),
-    "webp": ("WEBP", {"lossless": True}),
-    "bmp": ("BMP", {}),
-    "tif": ("TIFF", {"compression": "tiff_lzw"}),
-}
-
-
-def encode(image: Image.Image, suffix: str, **options: Any) -> bytes:
-    kind, defaults = FORMATS[suffix]
-    buffer = io.BytesIO()
-    image.save(buffer, kind, **{**defaults, **options})
-    return buffer.getvalue()
+from s2hand.datasets.images import ImageError, decode_image, image_size, list_images, read_image
+from tests.datasets.helpers.pictures import FORMATS, encode
 
 
 def test_images_are_found_in_any_case_and_depth_and_sorted(tmp_path: Path) -> None:
@@ -257,78 +241,6 @@ def test_what_is_no_image_is_refused_in_one_line_and_silently(
         assert str(caught.value).startswith(str(tmp_path / name))
         assert "\n" not in str(caught.value)
     assert capfd.readouterr() == ("", "")
-
-
-def opencv_error(message: str, code: int) -> cv2.error:
-    error = cv2.error(message)
-    error.code = code  # type: ignore[misc]
-    return error
-
-
-SHORTAGES = {
-    "Python": MemoryError(),
-    "OpenCV's code": opencv_error("OpenCV: error", cv2.Error.StsNoMem),
-    "OpenCV's words": opencv_error(
-        "OpenCV: (-4:Insufficient memory) Failed to allocate 3 bytes in OutOfMemoryError", 0
-    ),
-    "C++": opencv_error("std::bad_alloc", 0),
-}
-
-
-@pytest.mark.parametrize("shortage", SHORTAGES)
-@pytest.mark.parametrize(
-    ("step", "suffix", "reduce"),
-    [
-        ("imdecode", "png", 1),
-        ("cvtColor", "jpg", 4),
-        ("flip", "jpg", 1),
-        ("copyMakeBorder", "png", 2),
-        ("resize", "tif", 2),
-    ],
-)
-def test_a_shortage_of_memory_is_told_apart(
-    picture: NDArray[np.uint8], shortage: str, step: str, suffix: str, reduce: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    exif = Image.Exif()
-    exif[0x0112] = 6 if reduce == 1 else 1
-    data = encode(Image.fromarray(picture), suffix, exif=exif)
-
-    def fail(*_: object, **__: object) -> None:
-        raise SHORTAGES[shortage]
-
-    with monkeypatch.context() as patch:
-        patch.setattr(cv2, step, fail)
-        with pytest.raises(ImageMemoryError, match=r"^a: not enough memory to decode it$") as caught:
-            decode_image(data, "a", reduce)
-    copy = pickle.loads(pickle.dumps(caught.value))
-    assert (type(copy), copy.name, copy.reason) == (ImageMemoryError, "a", "not enough memory to decode it")
-    decode_image(data, "a", reduce)  # it passed
-
-
-def test_other_errors_of_the_decoder_are_no_shortage(
-    picture: NDArray[np.uint8], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def fail(*_: object) -> None:
-        raise opencv_error("OpenCV: bad\nargument", cv2.Error.StsBadArg)
-
-    monkeypatch.setattr(cv2, "imdecode", fail)
-    with pytest.raises(ImageError, match=r"^a: can't be decoded \(OpenCV: bad argument\)$") as caught:
-        decode_image(encode(Image.fromarray(picture), "png"), "a")
-    assert not isinstance(caught.value, ImageMemoryError)
-
-
-def test_a_shortage_that_opencv_keeps_silent_about(picture: NDArray[np.uint8], monkeypatch: pytest.MonkeyPatch) -> None:
-    def fail(*_: object) -> None:
-        raise MemoryError
-
-    data = encode(Image.fromarray(picture), "bmp")
-    monkeypatch.setattr(cv2, "imdecode", lambda *_: None)
-    with pytest.raises(ImageError, match="not an image of a known kind, or cut short") as caught:
-        decode_image(data, "a")
-    assert not isinstance(caught.value, ImageMemoryError)
-    monkeypatch.setattr(np, "empty", fail)
-    with pytest.raises(ImageMemoryError):
-        decode_image(data, "a")
 
 
 def test_a_picture_of_another_size_than_its_header_says_is_refused(

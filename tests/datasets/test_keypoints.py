@@ -9,7 +9,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from s2hand.datasets.files import DataError, read_json, sha256_file, write_json
-from s2hand.datasets.keypoints import iterate_keypoints, read_keypoints
+from s2hand.datasets.keypoints import iterate_keypoints, read_failures, read_keypoints
 from s2hand.datasets.rows import HandRow, Provenance
 from s2hand.datasets.shards import ShardStore, Source
 
@@ -123,6 +123,16 @@ def test_a_foreign_manifest(run: Path, change: dict[str, object], message: str) 
     write_json(run / "manifest.json", [1])
     with pytest.raises(DataError, match="not the manifest"):
         read_keypoints(run)
+
+
+def test_failures_that_are_missing_or_damaged(run: Path) -> None:
+    assert read_failures(run) == {}
+    (run / "failures.parquet").write_text("text")
+    with pytest.raises(DataError, match=r"failures\.parquet: not a table of failures .*; run detection again"):
+        read_failures(run)
+    (run / "failures.parquet").unlink()
+    with pytest.raises(DataError, match=r"failures\.parquet: not a table of failures"):
+        read_failures(run)
 
 
 def test_other_programs_read_the_shards(run: Path) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from s2hand.datasets import listing
 from s2hand.datasets.files import DataError, sha256_file
 from s2hand.datasets.image_files import ImageError
 from s2hand.datasets.images import read_image
@@ -87,6 +88,17 @@ def test_an_unreadable_file_gives_its_reason_on_decoding(folder: Path, name: str
     with pytest.raises(ImageError) as caught:
         item.decode()
     assert (caught.value.name, caught.value.reason) == (name, reason)
+
+
+def test_a_video_that_can_not_be_read_through_gives_its_reason(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def denied(version: object) -> str:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(listing, "video_sha256", denied)
+    item = read_item(folder, "sub/clip.mov#000000")
+    assert (item.size, item.sha256) == (0, "") == item_identity(folder, item.name)
+    with pytest.raises(ImageError, match=r"^sub/clip\.mov#000000: can't be read: Permission denied$"):
+        item.decode()
 
 
 def test_a_broken_file_has_an_identity_and_a_reason(folder: Path) -> None:

@@ -78,6 +78,22 @@ def test_rows_come_in_any_order_and_repeated(pack: Pack) -> None:
         pack.rows([150])
 
 
+def test_annotations_are_the_rows_without_their_pixels(pack: Pack) -> None:
+    chosen = [149, 0, 64, 64, -2]
+    rows, annotations = vars(pack.rows(chosen)), vars(pack.annotations(chosen))
+    images = rows.pop("images")
+    assert annotations.keys() == rows.keys()
+    assert annotations["size"] == images.shape[1]
+    for name, values in annotations.items():
+        np.testing.assert_array_equal(values, rows[name])
+
+
+def test_which_rows_are_mirrored(pack: Pack) -> None:
+    assert np.flatnonzero(pack.mirrored()).tolist() == list(range(0, 150, 3))
+    pack.mirrored()[:] = True  # the caller's own
+    assert pack.mirrored().sum() == 50
+
+
 def test_rows_are_the_callers_own(pack: Pack) -> None:
     rows = pack.rows([1])
     rows.keypoints[:] = rows.K[:] = rows.images[:] = 0

@@ -1,5 +1,6 @@
 """Images keep their shard: added ones come after, gone ones leave, and only a change of what matters starts anew."""
 
+import pyarrow.parquet as pq
 import pytest
 
 from s2hand.datasets.plan import PLAN, plan_shards
@@ -44,6 +45,15 @@ def test_a_damaged_plan_is_made_anew(tmp_path):
     file = tmp_path / PLAN
     file.write_bytes(file.read_bytes()[:-20])
     assert plan(tmp_path, "abc") == [("a", "b"), ("c",)]
+
+
+@pytest.mark.parametrize(
+    "change", [lambda table: table.take([2, 1, 0]), lambda table: table.select(["shard", "image"])]
+)
+def test_a_plan_of_another_form_is_made_anew(tmp_path, change):
+    plan(tmp_path, "bcd")
+    pq.write_table(change(pq.read_table(tmp_path / PLAN)), tmp_path / PLAN)
+    assert plan(tmp_path, "abcd") == [("a", "b"), ("c", "d")]
 
 
 def test_no_images_are_no_shards(tmp_path):

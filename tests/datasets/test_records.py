@@ -19,6 +19,7 @@ def record(**fields: object) -> Record:
         ("K", np.full((3, 3), np.nan)),
         ("joints_cam", np.zeros((20, 3))),
         ("vertices_cam", np.zeros((777, 3))),
+        ("wrist_cam", np.zeros((1, 3))),
         ("mano", np.zeros(60)),
     ],
 )

@@ -59,9 +59,18 @@ def test_a_run_without_its_plan_is_told_by_its_manifest(run):
     check(run, provenance=other, anew=True)
 
 
+def test_a_killed_run_without_its_plan_is_told_by_its_shards(run):
+    for name in (PLAN, "manifest.json", "failures.parquet"):
+        (run / name).unlink()
+    check(run)
+
+
 @pytest.mark.parametrize("name", ["part-00007.parquet", "manifest.json", "failures.parquet", "plan.parquet"])
 @pytest.mark.parametrize("anew", [False, True])
 def test_files_of_no_run_are_never_replaced(tmp_path, name, anew):
     pq.write_table(pa.table({"a": [1]}), tmp_path / name)
+    with pytest.raises(DataError, match=f"{name}: is of no detection run"):
+        check(tmp_path, anew=anew)
+    (tmp_path / name).write_text("text")
     with pytest.raises(DataError, match=f"{name}: is of no detection run"):
         check(tmp_path, anew=anew)

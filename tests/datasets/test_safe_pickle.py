@@ -137,6 +137,12 @@ def test_a_selection_of_elements_that_are_not_there_is_refused(chumpy, chosen):
         safe_load(data)
 
 
+def test_a_selection_from_nothing_is_refused(chumpy):
+    data = pickle.dumps(selection(chumpy, 12.0, np.array([0]), (1,)), protocol=2)
+    with pytest.raises(BrokenPickleError, match="selection has no array to choose from"):
+        safe_load(data)
+
+
 # --- what it refuses
 # --------------------------------------------------------------------------------------------
 
@@ -168,6 +174,12 @@ def test_a_call_hidden_in_a_state_is_refused(chumpy):
     hiding.x = Bomb(os.system, "true")
     with pytest.raises(UnsafePickleError, match="system"):
         safe_load(pickle.dumps(hiding, protocol=2))
+
+
+@pytest.mark.parametrize("protocol", PROTOCOLS)
+def test_a_class_in_an_objects_place_is_refused(protocol):
+    with pytest.raises(UnsafePickleError, match="refused an object of type type"):
+        safe_load(pickle.dumps(np.ndarray, protocol=protocol))
 
 
 @pytest.mark.parametrize("protocol", PROTOCOLS)
@@ -211,6 +223,9 @@ ARRAY = pickle.dumps(np.arange(4, dtype=np.int32), protocol=2)
         (ARRAY.replace(b"K\x01K\x04\x85", b"K\x01J\xff\xff\xff\xff\x85"), "expected a shape"),
         (ARRAY.replace(b"K\x01K\x04\x85", b"K\x01J\xff\xff\xff\x7f\x85"), "larger than any hand model"),
         (b"\x80\x02cnumpy\nndarray\nK\x01\x85R.", "without its contents"),
+        (b"\x80\x02cnumpy.core.multiarray\n_reconstruct\n)R.", "an array has no state"),
+        (b"\x80\x02cnumpy.core.multiarray\nscalar\nU\x02i4U\x04abcd\x86R.", "expected a dtype, found str"),
+        (b"\x80\x02c_codecs\nencode\nK\x01\x85R.", "expected the bytes of an array, found int"),
         (b"\x80\x02}cchumpy.ch\nCh\n)\x81K\x01s.", "key of type"),
         (b"\x80\x02cchumpy.ch\nCh\n)\x81.", "has no attributes"),
         (b"\x80\x02]q\x00h\x00a.", "refer to themselves"),

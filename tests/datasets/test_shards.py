@@ -1,12 +1,4 @@
-import errno
-import fcntl
 import os
-import random
-import signal
-import subprocess
-import sys
-import time
-from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -14,23 +6,12 @@ import pyarrow.parquet as pq
 import pytest
 
 from s2hand.datasets import read_keypoints
-from s2hand.datasets.cameras import Box
-from s2hand.datasets.files import DataError, sha256_file
+from s2hand.datasets.files import DataError
 from s2hand.datasets.keypoints import to_arrays
-from s2hand.datasets.manifest import Manifest, read_manifest
-from s2hand.datasets.rows import HandRow, Provenance
+from s2hand.datasets.manifest import read_manifest
+from s2hand.datasets.rows import Provenance
 from s2hand.datasets.shards import Failure, ShardStore, Source, fingerprint
-
-SLIM = Provenance("slim", "aa", {"scales": [1.0]}, "cc")
-
-RUN = """
-import sys
-sys.path.insert(0, sys.argv[3])
-from pathlib import Path
-from test_shards import SLIM, detect_all
-print("started", flush=True)
-detect_all(Path(sys.argv[1]), Path(sys.argv[2]), SLIM)
-"""
+from tests.datasets.helpers.runs import SLIM, contents, detect, detect_all
 
 
 @pytest.fixture
@@ -41,38 +22,6 @@ def photographs(tmp_path: Path) -> Path:
     for number in range(7):
         (root / f"ü/{number}.jpg").write_bytes(b"broken" if number == 3 else b"image %d" % number)
     return root
-
-
-def detect(root: Path, sources: Sequence[Source]) -> tuple[list[HandRow], list[Failure]]:
-    """A detector whose keypoints follow from the file's bytes."""
-    rows, failures = [], []
-    for source in sources:
-        content = (root / source.image).read_bytes()
-        if content == b"broken":
-            failures.append(Failure(source.image, "not an image: ü"))
-            continue
-        points = np.random.default_rng(list(content)).uniform(0.1, 1, (21, 3)).astype(np.float32)
-        rows.append(HandRow(source.image, source.sha256, 9, 9, "left", 0, Box(0, 0, 9, 9), points))
-    return rows, failures
-
-
-def detect_all(root: Path, out: Path, provenance: Provenance, shard_size: int = 2) -> list[int]:
-    """A whole run as `s2hand.datasets.shards` describes it; return the shards that were written."""
-    names = sorted(path.relative_to(root).as_posix() for path in root.rglob("*.jpg"))
-    chunks = [names[start : start + shard_size] for start in range(0, len(names), shard_size)]
-    store, written = ShardStore(out, provenance), []
-    with store.writing():
-        for number, chunk in enumerate(chunks):
-            sources = [fingerprint(root, name) for name in chunk]
-            if not store.is_finished(number, sources):
-                store.write(number, sources, *detect(root, sources))
-                written.append(number)
-        store.finish(len(chunks))
-    return written
-
-
-def contents(folder: Path) -> dict[str, str]:
-    return {path.name: sha256_file(path) for path in folder.iterdir()}
 
 
 def test_a_run_is_read_back(photographs: Path, tmp_path: Path) -> None:
@@ -171,15 +120,6 @@ def test_no_hand_anywhere(tmp_path: Path) -> None:
     assert len(read_keypoints(tmp_path / "out")) == 0
 
 
-def test_a_worker_that_was_killed_meanwhile_leaves_nothing(tmp_path: Path) -> None:
-    store = ShardStore(tmp_path / "out", SLIM)
-    with store.writing():
-        (tmp_path / "out" / ".part-00000.parquet.0123.partial").write_bytes(b"PAR1")
-        store.write(0, [Source("a.jpg", 1, "aa")], [], [])
-        store.finish(1)
-    assert not [name for name in contents(tmp_path / "out") if name.endswith(".partial")]
-
-
 def test_an_unreadable_file_has_a_fingerprint(tmp_path: Path) -> None:
     assert fingerprint(tmp_path, "missing.jpg") == Source("missing.jpg", 0, "")
 
@@ -237,70 +177,8 @@ def test_a_run_with_a_hole_does_not_finish(photographs: Path, tmp_path: Path) ->
         read_keypoints(tmp_path / "out")
 
 
-def test_two_runs_do_not_share_a_folder(tmp_path: Path) -> None:
-    store = ShardStore(tmp_path / "out", SLIM)
-    with store.writing():
-        with pytest.raises(DataError, match="another run is writing here"), store.writing():
-            pass
-        assert store.folder.is_dir()
-    with store.writing():
-        pass
-    assert os.listdir(store.folder) == []
-
-
-def test_a_file_system_without_locks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def unsupported(handle: int, operation: int) -> None:
-        raise OSError(errno.ENOLCK, "No locks available")
-
-    monkeypatch.setattr(fcntl, "flock", unsupported)
-    with ShardStore(tmp_path / "out", SLIM).writing():
-        assert (tmp_path / "out").is_dir()
-
-
-def test_a_file_in_the_folders_place(tmp_path: Path) -> None:
-    (tmp_path / "out").write_text("")
-    for path in (tmp_path / "out", tmp_path / "out" / "below"):
-        with pytest.raises(DataError, match="expected a folder"), ShardStore(path, SLIM).writing():
-            pass
-
-
-def test_a_killed_run_leaves_whole_shards_and_is_resumed(tmp_path: Path) -> None:
-    """A real process, killed by a real signal, twice, at other moments."""
-    root, out = tmp_path / "photographs", tmp_path / "out"
-    root.mkdir()
-    for number in range(60):
-        (root / f"{number:03d}.jpg").write_bytes(b"image %d" % number)
-    detect_all(root, tmp_path / "undisturbed", SLIM)
-    command = [sys.executable, "-c", RUN, str(root), str(out), str(Path(__file__).parent)]
-    seen, generator = 0, random.Random(3)
-    for _ in range(2):
-        with subprocess.Popen(command, stdout=subprocess.PIPE) as process:
-            assert process.stdout is not None
-            assert process.stdout.readline() == b"started\n"
-            wait_for_shards(out, seen + generator.randint(1, 8), process)
-            process.send_signal(signal.SIGKILL)
-        assert process.returncode == -signal.SIGKILL
-        with pytest.raises(DataError, match="not complete"):
-            read_keypoints(out)
-        shards = sorted(out.glob("part-*.parquet"))
-        assert all(pq.read_table(path).num_rows == 2 for path in shards)
-        assert len(shards) > seen
-        seen = len(shards)
-    assert len(detect_all(root, out, SLIM)) == 30 - seen
-    assert contents(out) == contents(tmp_path / "undisturbed")
-
-
-def wait_for_shards(out: Path, count: int, process: subprocess.Popen[bytes]) -> None:
-    deadline = time.monotonic() + 300
-    while len(list(out.glob("part-*.parquet"))) < count:
-        assert process.poll() is None, "the run ended before it could be killed"
-        assert time.monotonic() < deadline
-        time.sleep(0.001)
-
-
 def test_manifests_compare_by_value(photographs: Path, tmp_path: Path) -> None:
     detect_all(photographs, tmp_path / "out", SLIM)
     manifest = read_manifest(tmp_path / "out")
-    assert isinstance(manifest, Manifest)
     manifest.write(tmp_path)
     assert read_manifest(tmp_path) == manifest

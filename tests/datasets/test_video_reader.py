@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 from s2hand.datasets.image_files import ImageError
 from s2hand.datasets.video_index import file_version, index_video
 from s2hand.datasets.video_reader import KEPT, VideoReader
+from tests.datasets.helpers.clips import X264, decode_all
 
-X264 = "keyint=12:min-keyint=12:scenecut=0:b-adapt=0:bframes=2:threads=1"
 KINDS: dict[str, tuple[str, str, dict[str, str]]] = {
     "H.264 in MP4": ("mp4", "libx264", {}),
     "H.264, open groups": ("mp4", "libx264", {"x264-params": f"{X264}:open-gop=1"}),
@@ -40,16 +40,6 @@ class Counted(VideoReader):
     def _seek(self, place: int) -> None:
         self.seeks += 1
         super()._seek(place)
-
-
-def decode_all(path: Path) -> list[NDArray[np.uint8]]:
-    with av.open(str(path)) as container:
-        return [frame.to_ndarray(format="rgb24") for frame in container.decode(video=0)]
-
-
-@pytest.fixture
-def clip(tmp_path: Path, write_video: Callable[..., Path]) -> Path:
-    return write_video(tmp_path / "clip.mp4")
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -234,48 +224,6 @@ def test_the_turn_of_a_telephone_is_applied(turn: str, tmp_path: Path, write_vid
     data[place : place + 24] = np.array([a, b, 0, c, d, 0], ">i4").tobytes()
     path.write_bytes(data)
     np.testing.assert_array_equal(VideoReader(file_version(path)).read(1), expected(plain))
-
-
-def packets(path: Path) -> list[tuple[int, int]]:
-    with av.open(str(path)) as container:
-        return [(packet.pos, packet.size) for packet in container.demux(video=0) if packet.size]
-
-
-def outcome(reader: VideoReader, frame: int) -> bytes:
-    try:
-        return reader.read(frame).tobytes()
-    except ImageError as error:
-        return error.reason.encode()
-
-
-def test_a_damaged_group_fails_from_there_on_and_the_rest_works(clip: Path, capfd: pytest.CaptureFixture[str]) -> None:
-    whole = decode_all(clip)
-    place, size = packets(clip)[16]
-    data = bytearray(clip.read_bytes())
-    data[place + 5 : place + size] = np.random.default_rng(0).bytes(size - 5)
-    clip.write_bytes(data)
-    reader = VideoReader(file_version(clip))
-    found = {frame: outcome(reader, frame) for frame in range(60)}
-    failed = [frame for frame in found if found[frame].startswith(b"can't be decoded: the video is damaged")]
-    assert failed == list(range(failed[0], 24))
-    assert failed[0] in (15, 16, 17)
-    assert all(found[frame] == whole[frame].tobytes() for frame in range(60) if frame not in failed)
-    reader = VideoReader(file_version(clip))
-    for frame in np.random.default_rng(1).permutation(60).tolist():
-        assert outcome(reader, frame) == found[frame], frame  # whichever way it was reached
-    assert capfd.readouterr() == ("", "")
-
-
-def test_a_file_that_breaks_off_gives_what_it_has(tmp_path: Path, write_video: Callable[..., Path]) -> None:
-    path = write_video(tmp_path / "clip.mkv")
-    whole = decode_all(path)
-    path.write_bytes(path.read_bytes()[: path.stat().st_size * 6 // 10])
-    reader = VideoReader(file_version(path))
-    count = len(reader.index.shown)
-    assert 20 < count < 50
-    good = [frame for frame in range(count) if outcome(reader, frame) == whole[frame].tobytes()]
-    assert len(good) >= count - 4
-    assert good[:12] == list(range(12))
 
 
 def test_frames_that_are_not_there(clip: Path) -> None:

@@ -9,7 +9,7 @@ import av
 import numpy as np
 import pytest
 
-from s2hand.datasets import videos
+from s2hand.datasets import video_index, videos
 from s2hand.datasets.files import sha256_file
 from s2hand.datasets.image_files import ImageError
 from s2hand.datasets.images import read_image
@@ -61,6 +61,21 @@ def silent_film(path: Path) -> None:
         container.mux(stream.encode(frame))
 
 
+def write_film(path: Path, kind: str, pictures: int) -> None:
+    with av.open(str(path), "w", format=kind) as container:
+        stream = container.add_stream("mpeg4", rate=25)
+        stream.width, stream.height, stream.pix_fmt = 96, 64, "yuv420p"
+        container.start_encoding()
+        for _ in range(pictures):
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(np.zeros((64, 96, 3), np.uint8))))
+        container.mux(stream.encode(None))
+
+
+def unknown_coding(path: Path) -> None:
+    write_film(path, "matroska", 1)
+    path.write_bytes(path.read_bytes().replace(b"V_MPEG4/ISO/ASP", b"V_MPEG9/ISO/ASP"))
+
+
 def playlist(path: Path) -> None:
     path.write_text("#EXTM3U\n#EXT-X-VERSION:3\n#EXTINF:1,\nhttp://127.0.0.1:9/a.mp4\n#EXT-X-ENDLIST\n")
 
@@ -70,6 +85,8 @@ BROKEN: dict[str, tuple[Callable[[Path], object], str]] = {
     "text": (lambda path: path.write_text("no video"), "not a video of a known kind, or cut short"),
     "playlist": (playlist, "not a video of a known kind, or cut short"),
     "sound": (silent_film, "holds no video"),
+    "no pictures": (lambda path: write_film(path, "avi", 0), "holds no frame, or is cut short"),
+    "unknown coding": (unknown_coding, "the video is coded in a way that FFmpeg does not know"),
     "pipe": (os.mkfifo, "is a pipe, socket or device; expected a file"),
     "folder": (Path.mkdir, "is a folder; expected a file"),
     "broken link": (lambda path: path.symlink_to("gone"), "can't be read: a link to 'gone': No such file"),
@@ -88,6 +105,14 @@ def test_what_is_no_video_is_one_frame_that_fails(kind: str, tmp_path: Path, cap
     assert str(caught.value).startswith(f"{path}: {reason}")
     assert "\n" not in str(caught.value)
     assert capfd.readouterr() == ("", "")
+
+
+def test_a_video_of_too_many_pixels_is_refused(
+    tmp_path: Path, write_video: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(video_index, "MAX_PIXELS", 96 * 64 - 1)
+    with pytest.raises(ImageError, match=r"a\.mp4: 96 x 64 pixels: expected at most 6,143 in all"):
+        read_frame(write_video(tmp_path / "a.mp4", 2), 0)
 
 
 def test_a_recording_without_its_end_is_refused(tmp_path: Path, write_video: Callable[..., Path]) -> None:

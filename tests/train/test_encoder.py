@@ -9,6 +9,7 @@ from timm.models._efficientnet_blocks import InvertedResidual
 from s2hand.train.encoder import Anchor, Encoder, GeometryCode, back_project, bounded
 from s2hand.train.integral import expected_places
 from s2hand.train.model import project
+from s2hand.train.rotations import axis_angle_to_matrix
 from s2hand.train.settings import EncoderSettings
 
 ANCHOR = Anchor(torch.tensor([0.01, 0.02, 0.03]), torch.tensor([-0.08, 0.02, 0.03]))
@@ -96,6 +97,7 @@ def test_code_as_one_vector(images):
     assert vector.shape == (2, 47)
     torch.testing.assert_close(vector[:, -3:], code.translation)
     torch.testing.assert_close(vector[:, 40:41], code.scale)
+    torch.testing.assert_close(axis_angle_to_matrix(vector[:, 41:44]), code.rotation, atol=1e-5, rtol=0)
 
 
 def test_code_of_the_wrong_size_is_refused():

@@ -1,4 +1,4 @@
-"""Each format, read back by the program it is for; and what stands in an export's way."""
+"""Each format, read back by the program it is for."""
 
 import gc
 import importlib
@@ -24,8 +24,6 @@ from s2hand.datasets.keypoints import KeypointArrays, read_keypoints, to_arrays
 from s2hand.datasets.rows import HandRow, Provenance, rows_to_table
 from s2hand.datasets.shards import ShardStore, Source
 from s2hand.datasets.skeleton import JOINT_NAMES
-
-PLACES = {("a.png", 0): 0, ("a.png", 1): 1, ("sub/a.png", 0): 2, ("ü b/c.png", 0): 3}
 
 
 @pytest.fixture
@@ -207,81 +205,6 @@ def test_a_run_without_hands(tmp_path, name, capsys):
         assert json.loads((tmp_path / "out").read_bytes()) == [[], [], []]
     else:
         assert len(pd.read_csv(tmp_path / "out") if name == "csv" else list((tmp_path / "out").iterdir())) == 0
-
-
-@pytest.mark.parametrize("name", FORMATS)
-def test_what_is_there_is_replaced_on_request_only(collection, tmp_path, name):
-    out = tmp_path / "below" / "out"
-    export_keypoints(collection.shards, out, name)
-    first = contents(out)
-    with pytest.raises(DataError, match=r"out: is there already; give another --out, or replace it with --overwrite"):
-        export_keypoints(collection.shards, out, name)
-    (out / "old_keypoints.json" if out.is_dir() else out).write_text("old")
-    export_keypoints(collection.shards, out, name, overwrite=True)
-    assert contents(out) == first
-    assert [path.name for path in out.parent.iterdir()] == ["out"]
-
-
-def contents(out: Path) -> dict[str, bytes]:
-    files = [path for path in out.rglob("*") if path.is_file()] if out.is_dir() else [out]
-    return {str(path): path.read_bytes() for path in files}
-
-
-def test_a_folder_of_other_things_is_never_replaced(collection, tmp_path):
-    (tmp_path / "mine").mkdir()
-    (tmp_path / "mine" / "thesis.tex").write_text("")
-    with pytest.raises(DataError, match=r"thesis\.tex: not of an earlier export"):
-        export_keypoints(collection.shards, tmp_path / "mine", "openpose-json", overwrite=True)
-    with pytest.raises(DataError, match="is a folder; this format writes a file"):
-        export_keypoints(collection.shards, tmp_path / "mine", "csv", overwrite=True)
-    (tmp_path / "file").write_text("")
-    with pytest.raises(DataError, match="is a file; this format writes a folder"):
-        export_keypoints(collection.shards, tmp_path / "file", "openpose-json", overwrite=True)
-    with pytest.raises(DataError, match="file: is a file or below one"):
-        export_keypoints(collection.shards, tmp_path / "file" / "out", "csv")
-    assert (tmp_path / "mine" / "thesis.tex").exists()
-
-
-@pytest.mark.parametrize("name", FORMATS)
-def test_a_run_that_breaks_off_leaves_nothing(collection, tmp_path, name):
-    (collection.shards / "part-00001.parquet").write_bytes(b"altered")
-    with pytest.raises(DataError, match="altered after the run ended"):
-        export_keypoints(collection.shards, tmp_path / "new" / "out", name)
-    assert list((tmp_path / "new").iterdir()) == []
-
-
-KILLED = """
-import os, sys
-from pathlib import Path
-from s2hand.datasets.exports import export_keypoints
-end = lambda done, total: done and os._exit(9)
-export_keypoints(Path(sys.argv[1]), Path(sys.argv[2]), sys.argv[3], progress=end)
-"""
-
-
-@pytest.mark.parametrize("name", ["csv", "openpose-json"])
-def test_the_next_export_removes_what_a_killed_one_left(collection, tmp_path, name):
-    """Of its own name only; an earlier export that was put aside goes once the new one stands."""
-    out = tmp_path / "new" / "a[b]"
-    command = [sys.executable, "-c", KILLED, str(collection.shards), str(out), name]
-    assert subprocess.run(command).returncode == 9
-    (left,) = out.parent.iterdir()
-    aside = out.parent / ".a[b].old01234567.partial"
-    aside.mkdir()
-    others = [".a.01234567.partial", ".ab.01234567.partial", ".a[b].c.01234567.partial", "a[b].01234567.partial"]
-    others += [".a[b].partial", ".a[b].012345678.partial", ".a[b].01234567.partial.txt"]
-    for other in others:
-        (out.parent / other).write_text("another's")
-    with pytest.raises(RuntimeError):
-        export_keypoints(collection.shards, out, name, progress=_broken)
-    assert not left.exists()
-    assert aside.exists()
-    export_keypoints(collection.shards, out, name)
-    assert sorted(path.name for path in out.parent.iterdir()) == sorted([*others, "a[b]"])
-
-
-def _broken(done: int, total: int) -> None:
-    raise RuntimeError("broken off")
 
 
 def test_an_unknown_format(collection, tmp_path):

@@ -1,4 +1,4 @@
-"""Labels of other programs in: round trips of ours, files as others write them, and files that are wrong."""
+"""Labels of other programs in: round trips of ours, and files as others write them."""
 
 import json
 from pathlib import Path
@@ -15,9 +15,9 @@ from s2hand.datasets.keypoints import read_failures, read_keypoints, to_arrays
 from s2hand.datasets.manifest import read_manifest
 from s2hand.datasets.rows import Provenance
 from s2hand.datasets.shards import ShardStore, Source
+from tests.datasets.helpers.labels import JOINTS, coco_file, labelled
 
 OUTPUTS = {"coco": "l.json", "coco-wholebody": "l.json", "openpose-json": "labels", "s2hand-json": "l.json"}
-JOINTS = [[float(joint), 2.0 * joint] for joint in range(21)]
 
 
 def hands_in(shards: Path) -> dict[tuple[str, str], list[Any]]:
@@ -85,20 +85,6 @@ def test_a_changed_label_of_a_folder_is_another_provenance(collection, tmp_path)
     manifest = import_labels(labels, collection.images, tmp_path / "out", "openpose-json")
     assert manifest.provenance.weights_sha256 != first.weights_sha256
     assert (manifest.images, manifest.rows) == (3, 4)
-
-
-def coco_file(path: Path, images: list[str], annotations: list[dict], **category: object) -> Path:
-    value = {
-        "images": [{"id": number, "file_name": name} for number, name in enumerate(images)],
-        "annotations": [{"id": 7 + number, "image_id": 0, **one} for number, one in enumerate(annotations)],
-        "categories": [{"id": 1, "name": "hand", **category}],
-    }
-    write_json(path, value)
-    return path
-
-
-def labelled(visible: float, **others: object) -> dict[str, object]:
-    return {"category_id": 1, "keypoints": [n for x, y in JOINTS for n in (x, y, visible)], **others}
 
 
 def test_coco_of_other_programs(collection, tmp_path):
@@ -185,92 +171,6 @@ def test_what_a_detector_found_is_not_replaced(collection, tmp_path):
     assert read_keypoints(collection.shards).num_rows == 6
 
 
-@pytest.mark.parametrize(
-    ("annotations", "category", "message"),
-    [
-        ([labelled(2, hand="both")], {}, "annotation 7: hand: expected right or left, found 'both'"),
-        ([labelled(2, image_id=99)], {}, "annotation 7: image_id 99 is not among the images"),
-        ([labelled(2, image_id=[])], {}, r"annotation 7: image_id \[\] is not among the images"),
-        ([labelled(2, image_id=None)], {}, "annotation 7: image_id None is not among the images"),
-        ([labelled(2, category_id=[1])], {}, r"annotation 7: category_id: expected a number or text, found \[1\]"),
-        ([labelled(2), labelled(2, id=None, hand=1)], {}, "annotation no. 2 of the list: hand: expected right or left"),
-        ([{"keypoints": [10**400] * 63}], {}, "annotation 7: keypoints: expected 63 numbers, found 1"),
-        ([{"keypoints": [1, 2, 3]}], {}, "annotation 7: keypoints: expected 63 numbers, found 3"),
-        ([labelled(2), labelled(-1)], {}, "annotation 8: keypoints: expected confidences from 0 to 1, found -1.0"),
-        ([labelled(2, scores=[80] * 21)], {}, "annotation 7: keypoints: expected confidences from 0 to 1, found 80.0"),
-        ([labelled(2, scores=[1] * 20)], {}, "annotation 7: scores: expected 21 numbers, found 20"),
-        ([labelled(2, scores=[0] * 21)], {}, "expected hands of 21 keypoints, found none"),
-        ([{"keypoints": ["x"] * 63}], {}, "annotation 7: keypoints: expected 63 numbers, found 1"),
-        ([labelled(2, bbox=[1, 2, -3, 4])], {}, r"annotation 7: bbox: expected finite x, y and w, h above 0"),
-        ([labelled(0)], {}, "expected hands of 21 keypoints, found none"),
-        ([], {}, "expected hands of 21 keypoints, found none"),
-        ([labelled(2)], {"keypoints": ["thumb_tip", *["x"] * 20]}, "the wrist first, found 'thumb_tip'"),
-    ],
-)
-def test_wrong_coco_is_one_line(collection, tmp_path, annotations, category, message):
-    coco_file(tmp_path / "l.json", ["a.png"], annotations, **category)
-    with pytest.raises(DataError, match=rf"l\.json: .*{message}") as refused:
-        import_labels(tmp_path / "l.json", collection.images, tmp_path / "out", "coco")
-    assert "\n" not in str(refused.value)
-    assert not (tmp_path / "out").exists()
-
-
-def test_an_annotation_without_an_image_is_one_line(collection, tmp_path):
-    annotation = {"id": 7, **labelled(2)}
-    write_json(tmp_path / "l.json", {"images": [], "annotations": [annotation], "categories": []})
-    with pytest.raises(DataError, match=r"l\.json: annotation 7: image_id None is not among the images"):
-        import_labels(tmp_path / "l.json", collection.images, tmp_path / "out", "coco")
-
-
-@pytest.mark.parametrize(
-    ("name", "text", "message"),
-    [
-        ("coco", "{", "not valid JSON"),
-        ("coco", "[]", "not a COCO file: expected the lists images, annotations and categories"),
-        (
-            "coco",
-            '{"images": [{"id": 1}], "annotations": [], "categories": []}',
-            "image no. 1 of the list: file_name: expected a number or text, found no such field",
-        ),
-        (
-            "coco",
-            '{"images": [{"id": [1], "file_name": "a.png"}], "annotations": [], "categories": []}',
-            r"image no. 1 of the list: id: expected a number or text, found \[1\]",
-        ),
-        (
-            "coco",
-            '{"images": [], "annotations": [], "categories": [{"id": 1}, {"id": {}}]}',
-            r"category no. 2 of the list: id: expected a number or text, found \{\}",
-        ),
-        ("coco-wholebody", '{"images": [], "annotations": [], "categories": []}', "found no hand in them"),
-        ("s2hand-json", "[[], []]", r"expected a list of three lists, \[xy, confidence, names\]"),
-        ("s2hand-json", "[[1], [], []]", r"expected as many xy as confidences and names, found \[1, 0, 0\]"),
-        ("s2hand-json", '[[[[1, 2]]], [[1]], ["a.png"]]', r"item 0: expected x, y and a confidence of 21 joints"),
-        ("s2hand-json", f"[[{JOINTS}], [{[1] * 21}], [null]]", "item 0: expected an image's name, found None"),
-        ("openpose-json", "{}", "expected a file .*_keypoints.json"),
-    ],
-)
-def test_wrong_labels_are_one_line(collection, tmp_path, name, text, message):
-    (tmp_path / "l.json").write_text(text)
-    with pytest.raises(DataError, match=rf"l\.json: .*{message}"):
-        import_labels(tmp_path / "l.json", collection.images, tmp_path / "out", name)
-
-
-@pytest.mark.parametrize(
-    ("people", "message"),
-    [
-        (None, "not a file of OpenPose's"),
-        ([3], "not a file of OpenPose's"),
-        ([{"hand_left_keypoints_2d": [1, 2]}], "person 0: hand_left_keypoints_2d: expected 63 numbers"),
-        ([{}, {"hand_right_keypoints_2d": ["x"] * 63}], "person 1: hand_right_keypoints_2d: expected 63 numbers"),
-    ],
-)
-def test_wrong_openpose_json(collection, tmp_path, people, message):
-    write_json(tmp_path / "a_keypoints.json", {"people": people})
-    with pytest.raises(DataError, match=rf"a_keypoints\.json: {message}"):
-        import_labels(tmp_path / "a_keypoints.json", collection.images, tmp_path / "out", "openpose-json")
-
-
 @pytest.mark.parametrize("name", OUTPUTS)
 def test_frames_of_a_video(tmp_path, hand_row, name):
     """Out and in again, as OpenPose names them: clip_000000000002_keypoints.json."""
@@ -296,29 +196,6 @@ def test_frames_of_a_video(tmp_path, hand_row, name):
     arrays = to_arrays(read_keypoints(tmp_path / "out"))
     assert (arrays.images, arrays.sizes.tolist()) == (frames, [[64, 48]] * 2)
     assert set(arrays.sha256) == {sha256_file(tmp_path / "videos" / "clip.mp4")}
-
-
-def test_a_label_of_two_images(collection, tmp_path, write_image):
-    write_image(collection.images / "a.jpg")
-    write_json(tmp_path / "a_keypoints.json", {"people": []})
-    with pytest.raises(DataError, match=r"a_keypoints\.json: could be of a\.jpg or a\.png"):
-        import_labels(tmp_path / "a_keypoints.json", collection.images, tmp_path / "out", "openpose-json")
-
-
-def test_labels_of_other_images(collection, tmp_path):
-    coco_file(tmp_path / "l.json", ["x/1.jpg"], [labelled(2)])
-    with pytest.raises(DataError, match=r"images: holds none of the 1 images that .*l\.json names, such as x/1\.jpg"):
-        import_labels(tmp_path / "l.json", collection.images, tmp_path / "out", "coco")
-    for name in ("/etc/passwd", "../a.png"):
-        coco_file(tmp_path / "l.json", [name], [labelled(2)])
-        with pytest.raises(DataError, match="expected a path relative to"):
-            import_labels(tmp_path / "l.json", collection.images, tmp_path / "out", "coco")
-    with pytest.raises(DataError, match="expected the folder of the images"):
-        import_labels(tmp_path / "l.json", tmp_path / "none", tmp_path / "out", "coco")
-    with pytest.raises(DataError, match=r"none\.json: no such file"):
-        import_labels(tmp_path / "none.json", collection.images, tmp_path / "out", "coco")
-    with pytest.raises(DataError, match=r"format: expected one of openpose-json, .*, found 'voc'"):
-        import_labels(tmp_path / "l.json", collection.images, tmp_path / "out", "voc")
 
 
 def test_json_of_ours_is_plain(collection, tmp_path):

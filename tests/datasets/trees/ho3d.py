@@ -11,9 +11,14 @@ from numpy.typing import NDArray
 
 from s2hand.datasets.cameras import project
 from tests.datasets.trees.python2 import python2_pickle
-from tests.datasets.trees.shots import Shot
+from tests.datasets.trees.shots import Shot, some_shots
 
 Meta = dict[str, Any]
+Tree = Callable[..., Path]  # `write_ho3d` of the frames below, into a folder of the test's own
+
+TRAIN = dict(zip(["ABF10/0000", "ABF10/0007", "BB11/0000", "ABF10/0003"], some_shots(4), strict=True))
+EVALUATION = dict(zip(["SM1/0100", "AP10/0001", "SM1/0000"], some_shots(3, seed=1), strict=True))
+
 # Written out here, so that a mistake in the project's tables is found: joint n of ours is joint ORDER[n] of HO-3D's.
 ORDER = [0, 13, 14, 15, 16, 1, 2, 3, 17, 4, 5, 6, 18, 10, 11, 12, 19, 7, 8, 9, 20]
 FLIP = np.diag([1.0, -1.0, -1.0])
